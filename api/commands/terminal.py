@@ -236,7 +236,8 @@ def listed_facility(name: Mapping[str, Any], places: Sequence[str]) -> Iterator[
     where = f"{', '.join(places)}{more}"
     yield f"  {name['name']!r}, the facility of {rows} ({where}), needs a decision"
     for number, candidate in enumerate(name["candidates"], 1):
-        yield f"    {number}  {candidate['name']}  {candidate['facility_id']}"
+        place = ", ".join(filter(None, (candidate["region"], candidate["country"])))
+        yield f"    {number}  {candidate['name']} ({place})  {candidate['facility_id']}"
 
 
 def side_by_side(person: Person, candidates: Sequence[tuple[str, Person]]) -> Iterator[str]:

@@ -25,6 +25,8 @@ from api.verification.bulk import Batch
 MAX_NAMES = 200
 """The names that a list may put up for decision: each is compared whenever the import is read."""
 _MAX_CANDIDATES = 5
+_SHOWN = ("name", "country", "region")
+"""What tells candidates apart: several countries have a prison named La Roca."""
 
 Content = Mapping[str, Any]
 """The content of a row. Its `facility` is the name, as written, of one that is not recorded."""
@@ -124,13 +126,21 @@ def described(
     """Return the names of an import as the contract describes them, with candidates as now."""
     names = [] if is_applied else [name["name"] for name in stored]
     candidates = facility_names.alike(conn, names) if names else [()] * len(stored)
+    candidates = [hits[:_MAX_CANDIDATES] for hits in candidates]
+    ids = list({hit.record.id for hits in candidates for hit in hits})
+    rows = queries.rows(conn, "facilities/list_names", ids=ids) if ids else []
+    recorded = {row.id: row for row in rows}
     return [
         {
             "name": name["name"],
             "rows": name["rows"],
             "candidates": [
-                {"facility_id": hit.record.id, "name": hit.record.name, "score": hit.score}
-                for hit in hits[:_MAX_CANDIDATES]
+                {
+                    "facility_id": hit.record.id,
+                    **{field: getattr(recorded[hit.record.id], field) for field in _SHOWN},
+                    "score": hit.score,
+                }
+                for hit in hits
             ],
             "decision": name.get("decision"),
             "facility_id": name.get("facility_id"),

@@ -79,7 +79,8 @@ def test_each_name_is_decided_once(editor: Api, prisons: dict[str, str], conn: C
     assert waiting == ["La Roca", "LA ROCA", "la roca.", *PLACES[4:5], None, *PLACES[6:9], None]
     assert all(name["decision"] is name["facility_id"] is None for name in result["facilities"])
     yare = {"facility_id": prisons["Penal Yare"], "name": "Penal Yare", "score": 0.98}
-    assert result["facilities"][2]["candidates"] == [yare]
+    place = {"country": "VE", "region": None}
+    assert result["facilities"][2]["candidates"] == [{**yare, **place}]
     assert result["facilities"][3]["candidates"] == []
     # What was not decided is said at once, of rows and of facilities.
     missing = errors(apply(editor, result["id"], [], status=422))
@@ -296,6 +297,7 @@ def test_command_asks_once_for_each_name(
     exit_code, output = run_on_a_terminal(typed, "import", list_file, DATABASE_URL=database)
     assert exit_code == 0, output
     assert "There is no facility with this id." in output
+    assert "1  Rodeo I (VE)  " in output
     assert sorted(map(str, held_in(conn).values())) == ["La Roca"] * 3 + ["Rodeo I"] * 2
     country = conn.execute("SELECT country FROM facilities WHERE name = 'La Roca'").fetchone()
     assert country.country == "CO"
