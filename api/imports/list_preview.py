@@ -76,7 +76,7 @@ def preview(
         )
         with (
             queries.snapshot(conn, read_only=False),
-            closing(row_reader.rows(source, conventions, survey)) as rows,
+            closing(row_reader.rows(source, conventions, survey, clock.now(conn).date())) as rows,
         ):
             if attestation is not None:
                 _check_shared(conn, attestation, caller is None or caller.sees_hidden)

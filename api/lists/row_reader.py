@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import closing
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -75,6 +75,7 @@ def rows(
     source: ListFile,
     conventions: Conventions,
     survey: Callable[[NumberedCells], Survey],
+    today: date,
 ) -> Generator[Row]:
     """Yield the rows of a list. Raise RequestError where the file cannot be read further.
 
@@ -88,7 +89,7 @@ def rows(
     )
     with closing(list_file.cells(source)) as numbered:
         for number, cells, errors in numbered:
-            yield _read_row(number, cells, errors, conventions, surveyed.shared_ids)
+            yield _read_row(number, cells, errors, conventions, surveyed.shared_ids, today)
 
 
 def _read_row(
@@ -97,6 +98,7 @@ def _read_row(
     file_errors: Sequence[RowError],
     conventions: Conventions,
     shared_ids: Set[str],
+    today: date,
 ) -> Row:
     errors = list(file_errors)
     unknown: list[RowError] = []
@@ -127,7 +129,7 @@ def _read_row(
             values[field] = columns.read(field, value, conventions)
         except CellError as error:
             errors.append(RowError(column, str(error)))
-    content = {} if file_errors else _check_values(values, errors, column_of)
+    content = {} if file_errors else _check_values(values, errors, column_of, today)
     errors = [_with_value(error, cells) for error in errors]
     ignored = _ignore_ids(content.get("detainee", {}), column_of, shared_ids)
     ignored = [*unknown, *ignored]
@@ -153,7 +155,10 @@ def _with_value(error: RowError, cells: Cells) -> RowError:
 
 
 def _check_values(
-    values: Mapping[str, Any], errors: list[RowError], column_of: Mapping[str, str]
+    values: Mapping[str, Any],
+    errors: list[RowError],
+    column_of: Mapping[str, str],
+    today: date,
 ) -> dict[str, Any]:
     """Return the content of a row, checked by the schemas of single requests; add its errors."""
     name = columns.full_name(values)
@@ -218,6 +223,15 @@ def _check_values(
             )
             errors.append(RowError(column_of["id"], detail))
     born, year = birth_date or values.get("birth_year"), values.get("birth_year")
+    group = values.get("age_group", "unknown")
+    if born and values.get("age", ADULT_AGE) < ADULT_AGE and group == "unknown":
+        adult_since = f"{today.year - ADULT_AGE}{today.isoformat()[4:]}"
+        if born < adult_since[: len(born)]:
+            detail = (
+                f"{values['age']} is the age of a minor, and a person born in {born} is an adult: "
+                "correct one, or write the age group."
+            )
+            errors.append(RowError(column_of["age"], detail))
     if born and year and not born.startswith(year):
         detail = f"{year!r} contradicts the birth date {born}: correct one of the two."
         errors.append(RowError(column_of["birth_year"], detail))

@@ -307,6 +307,10 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         {"name": "\u200fمحمد"},
         [("name", "has the invisible character U+200F. Remove it.")],
     ),
+    "a name with two invisible characters, and a joiner, which a name may have": (
+        {"name": "\u202bمحمد\u200cعلی\u202c"},
+        [("name", "has the invisible characters U+202B, U+202C. Remove them.")],
+    ),
     "a month that does not exist": (
         {"name": "Ana", "birth_date": "1974-13"},
         [("birth_date", "'1974-13' is not a date")],
@@ -321,6 +325,10 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
     "a pseudonym as alias": (
         {"name": "Ana", "aliases": "Anita; person-7f3k2q"},
         [("aliases", "'person-7f3k2q' is the pseudonym of a hidden person: leave it out")],
+    ),
+    "the age of a minor, born as an adult": (
+        {"name": "Ana", "age": "17", "birth_date": "1990-05-01"},
+        [("age", "17 is the age of a minor, and a person born in 1990-05-01 is an adult")],
     ),
     "an impossible day": (
         {"name": "Ana", "birth_date": "1974-02-30"},
@@ -1179,6 +1187,9 @@ def test_a_minor_by_age_or_year_of_birth_is_hidden(api: Api) -> None:
     shown = [writer.get(f"/v1/detainees/{row['detainee_id']}") for row in applied]
     hidden = [False] * 3 + [True] * 4 + [False] * 2 + [True]
     assert [person["is_named"] for person in shown] == hidden
+    # The list says itself that the age is not of today.
+    minor = {"nombre": "Wilmer Tovar", "edad": 17, "birth year": 1990, "grupo de edad": "menor"}
+    assert outcomes(preview(writer, table([minor]))) == ["new"]
     (listed,) = preview(writer, b'{"name": "Canario", "idade": 17.5}', media_type=NDJSON)["rows"]
     assert "'17.5' is no age" in listed["errors"][0]["detail"]
 
