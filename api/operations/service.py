@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 from api.config import Config, Language
 from api.contract import document
 from api.database import deadlines, migrations, queries
-from api.errors import RequestError, not_found
+from api.errors import RequestError, counted, not_found
 from api.pages import site
 from api.pages.site import Address
 from api.rendering.results import Answer
@@ -64,7 +64,8 @@ def _readiness(conn: queries.Connection) -> Answer:
         raise RequestError("not-ready", str(error)) from None
     if pending:
         raise RequestError(
-            "not-ready", f"The database lacks {len(pending)} migrations. Run constancia migrate."
+            "not-ready",
+            f"The database lacks {counted(len(pending), 'migration')}. Run constancia migrate.",
         )
     return Answer({"status": "pass"})
 

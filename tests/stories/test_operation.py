@@ -222,9 +222,13 @@ def test_readiness_reports_an_unreachable_database(monkeypatch: pytest.MonkeyPat
         pool.close()
 
 
-def test_readiness_reports_missing_privileges(database: str, conn: Connection) -> None:
+def test_readiness_reports_missing_migrations_and_privileges(
+    database: str, conn: Connection
+) -> None:
     with open_pool(database, 1) as pool, client_of(pool) as client:
         assert client.get("/readyz").status_code == 200
+        conn.execute("DELETE FROM migrations WHERE number = 2")
+        check_not_ready(client.get("/readyz"), "lacks 1 migration. Run constancia migrate.")
         conn.execute("REVOKE SELECT ON migrations FROM constancia_service")
         check_not_ready(client.get("/readyz"), "constancia doctor")
 
