@@ -20,6 +20,8 @@ from api.contract.document import FORM, ContractError
 MAX_LISTED_VALUES = 20
 """A longer enumeration is described in an error message instead of being listed."""
 
+WHITE_SPACE_AROUND = "has white space around it. Remove it."
+
 _MAX_QUOTED_CHARACTERS = 60
 _KEY = re.compile(r"(constancia_)[\w-]+")
 """A key that was sent in the wrong place: errors are shown, copied and logged by clients."""
@@ -148,7 +150,7 @@ class String(fields.Field[Any]):
 
 def _problems(value: str) -> Iterator[tuple[str, str]]:
     """Yield what a reader of a text may not see in it, and the text without that."""
-    yield "has white space around it. Remove it.", value.strip()
+    yield WHITE_SPACE_AROUND, value.strip()
     yield "has a line break. Write it on one line.", _LINE_BREAK.sub(" ", value)
     invisible = [
         character

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from marshmallow import Schema, ValidationError
 
-from api.contract import schemas
+from api.contract import fields, schemas
 from api.contract.document import Operation
 from api.errors import FieldError, RequestError, invalid
 
@@ -72,14 +72,14 @@ def _valid(schema: Schema, values: Mapping[str, str]) -> Mapping[str, Any] | Non
 
     marshmallow visits those that are not sent, too: 25 to 39 µs for a query, instead of 4 to 10.
     """
-    fields = schema.load_fields
+    known = schema.load_fields
     try:
-        sent = {name: fields[name].deserialize(value) for name, value in values.items()}
+        sent = {name: known[name].deserialize(value) for name, value in values.items()}
     except (KeyError, ValidationError):
         return None
-    for name in fields.keys() - sent.keys():
-        default = fields[name].load_default
-        if fields[name].required:
+    for name in known.keys() - sent.keys():
+        default = known[name].load_default
+        if known[name].required:
             return None
         sent[name] = default() if callable(default) else default
     return sent
@@ -93,7 +93,9 @@ def _with_hint(error: FieldError, values: Mapping[str, str], schema: Schema) -> 
         hint = "Lists have no numbered pages: follow `next`, and set the size by `limit`."
     elif _OFFSET_AFTER_SPACE.fullmatch(value):
         hint = "In a query + is a space: write %2B."
-    elif value != value.strip():
+    elif error.detail.startswith(schemas.UNKNOWN) or fields.WHITE_SPACE_AROUND in error.detail:
+        return error
+    elif value.strip() not in ("", value):
         hint = "Remove the spaces around the value."
     else:
         return error

@@ -55,6 +55,8 @@ def check_refusal(world: World, invalid: InvalidRequest) -> None:
     assert any(invalid.message in detail for detail in details), details
     assert world.records["edit"] not in response.get_data(as_text=True)
     for error in problem.get("errors", ()):
+        remedies = error["detail"].count("Remove")
+        assert remedies <= (not error["detail"].startswith(UNKNOWN)), error
         value = sent_value(world, invalid, error["pointer"])
         if isinstance(value, str | int | float) and not error["detail"].startswith(UNKNOWN):
             assert quoted(value).strip("'…") in error["detail"]
