@@ -337,8 +337,10 @@ def _of_release(conn: queries.Connection, cited: Item, present: Item, state: Sta
         conn,
         "verification/get_recorded_moment",
         id=last_id,
+        ids=[first_id, last_id],
         as_of=present["as_of"],
-        recorded_as_of=present["recorded_as_of"],
+        after=cited["recorded_as_of"],
+        until=present["recorded_as_of"],
     )
     position = Position(
         cited["as_of"], cited["as_of"], cited["recorded_as_of"], present["recorded_as_of"], None
@@ -352,10 +354,10 @@ def _of_release(conn: queries.Connection, cited: Item, present: Item, state: Sta
         "release_event_id": present["release_event_id"],
         "before": cited["status"],
         "after": present["status"],
-        "at": since and since.at,
+        "at": since.at,
         "because": differences.causes(conn, changed),
     }
-    return replace(state, since=since and since.at, people_changed=1, changes=[change])
+    return replace(state, since=since.at, people_changed=1, changes=[change])
 
 
 def _of_records(conn: queries.Connection, cited: Item, ids: Sequence[str], state: State) -> State:

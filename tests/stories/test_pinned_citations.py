@@ -353,6 +353,22 @@ def test_page_says_how_many_people_changed_beside_a_retraction(
     assert "2 people count differently now than then." in text
 
 
+def test_verdict_that_applies_again_has_changed_when_the_later_one_ended(desk: Desk) -> None:
+    """The earlier verdict was recorded before the citation; in the end there is none."""
+    event = desk.release("Rocío Prueba", [AT, "2026-01-09T11:00:00Z"])
+    attestations = desk.api.get("/v1/attestations", release_event_id=event)["items"]
+    earlier, later = sorted(attestations, key=lambda it: it["published_at"])
+    url = f"/v1/release-events/{event}/verification"
+    for attestation in (later, earlier):
+        citation = pin(desk.api, url)
+        desk.editor.post(f"/v1/attestations/{attestation['id']}/void", {"reason": "Wrong."}, 200)
+        voided_at = desk.api.get("/v1/counts")["recorded_as_of"]
+        desk.editor.source(f"Nueva {attestation['id']}")
+        now = read(desk.api, citation)
+        assert (now["changed"], now["since"]) == (True, voided_at)
+        assert [change["at"] for change in now["changes"]] == [voided_at]
+
+
 def test_citation_of_a_merged_release_follows_it(desk: Desk) -> None:
     first, second = (desk.release(f"Rocío Prueba {n}", [AT] * n) for n in (1, 2))
     citation = pin(desk.api, f"/v1/release-events/{first}/verification")
@@ -365,6 +381,7 @@ def test_citation_of_a_merged_release_follows_it(desk: Desk) -> None:
     )
     causes = [(cause["resource"], cause["action"]) for cause in now["changes"][0]["because"]]
     assert ("merge", "merged") in causes
+    assert now["since"] == desk.api.get("/v1/counts")["recorded_as_of"]
     # The duplicate leads to the same citation as the surviving event.
     urls = [f"/v1/release-events/{id}/verification?as_of={AT}" for id in (first, second)]
     assert pin(desk.api, urls[0])["id"] == pin(desk.api, urls[1])["id"]
