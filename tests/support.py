@@ -56,6 +56,16 @@ def wait_until(true: Callable[[], object], name: str) -> float:
     return time.monotonic() - began
 
 
+def wait_for_a_new_hour(seconds: float = 10) -> None:
+    """Wait until the hour is over if that is in these seconds.
+
+    Responses about the present name the day: two of them that a test compares are of one hour.
+    """
+    rest = 3600 - time.time() % 3600
+    if rest < seconds:
+        time.sleep(rest)
+
+
 class Client:
     """A connection to the service, opened again when it is lost."""
 
