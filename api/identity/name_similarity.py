@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from publicsuffixlist import PublicSuffixList
@@ -54,10 +54,23 @@ _KINDS_OF_FACILITY = frozenset(
     | {"detention", "internado", "jail", "judicial", "penal", "penitenciaria", "penitenciario"}
     | {"prison", "prisao", "prision", "reclusion", "reten"}
 )
-# Sites on which each account has a path of its own.
-_PLATFORMS = frozenset(
-    {"bsky.app", "facebook.com", "fb.com", "instagram.com", "linkedin.com", "medium.com", "t.me"}
-    | {"telegram.me", "threads.net", "tiktok.com", "twitter.com", "x.com", "youtube.com"}
+# Sites on which each account has a path of its own -> the site, which may have several domains.
+_PLATFORMS = {
+    domain: domain
+    for domain in (
+        *("bsky.app", "facebook.com", "instagram.com", "linkedin.com", "medium.com", "t.me"),
+        *("threads.net", "tiktok.com", "vk.com", "whatsapp.com", "x.com", "youtube.com"),
+    )
+} | {
+    "fb.com": "facebook.com",
+    "telegram.me": "t.me",
+    "threads.com": "threads.net",
+    "twitter.com": "x.com",
+}
+# What platforms write before an account, as in t.me/s/foro and linkedin.com/in/ana.
+_BEFORE_ACCOUNT = frozenset(
+    {"c", "channel", "company", "groups", "in", "p", "pages", "people", "profile", "s", "school"}
+    | {"user"}
 )
 
 
@@ -172,9 +185,13 @@ def site(url: str) -> str | None:
     if host.replace(".", "").isdigit():
         return host
     domain = _public_suffixes().privatesuffix(host)
-    if domain in _PLATFORMS:
-        account = parts.path.strip("/").partition("/")[0].casefold().lstrip("@")
-        return f"{domain}/{account}" if account else None
+    if platform := _PLATFORMS.get(domain):
+        steps = parts.path.strip("/").split("/", 2)
+        is_before = len(steps) > 1 and steps[0] in _BEFORE_ACCOUNT
+        account = steps[is_before].casefold().lstrip("@")
+        if account == "profile.php":  # facebook.com/profile.php?id=1
+            account = "".join(parse_qs(parts.query).get("id", []))
+        return f"{platform}/{account}" if account else None
     return domain  # type: ignore[no-any-return] # no stubs
 
 

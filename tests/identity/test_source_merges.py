@@ -128,6 +128,17 @@ ALIKE = [
     ("Una", "Otra", "https://www.una.org.ve/x", "http://blog.una.org.ve", ["url"]),
     ("Una", "Otra", "https://x.com/una", "https://x.com/@Una/status/1", ["url"]),
     ("Una", "Otra", "https://x.com/una", "https://x.com/otra", []),
+    # A platform of several domains, and what it writes before an account.
+    ("Una", "Otra", "https://twitter.com/una", "https://x.com/Una", ["url"]),
+    ("Una", "Otra", "https://t.me/s/una", "https://telegram.me/una", ["url"]),
+    ("Una", "Otra", "https://fb.com/una?id=1", "https://m.facebook.com/una/", ["url"]),
+    ("Una", "Otra", "https://linkedin.com/in/una", "https://linkedin.com/in/otra", []),
+    ("Una", "Otra", "https://bsky.app/profile/una", "https://bsky.app/profile/otra", []),
+    ("Una", "Otra", "https://youtube.com/channel/UCa", "https://youtube.com/channel/UCb", []),
+    (
+        *("Una", "Otra", "https://facebook.com/profile.php?id=1"),
+        *("https://facebook.com/profile.php?id=2", []),
+    ),
     ("Una", "Otra", "https://una.gob.ve", "https://otra.gob.ve", []),
     ("Una", "Otra", "https://una.blogspot.com", "https://otra.blogspot.com", []),
     ("Una", "Otra", "http://10.1.0.1", "http://10.2.0.1", []),
