@@ -327,6 +327,8 @@ def _read_object(
             flat |= {f"{name}.{inner}": inner_part for inner, inner_part in part.items()}
         else:
             flat[name] = part
+    # PostgreSQL stores no NUL, and errors are stored with the names of their columns.
+    flat = {name.replace("\0", "\ufffd"): part for name, part in flat.items()}
     cells, errors = [], []
     column_of: dict[str, str] = {}
     for name, part in flat.items():

@@ -492,6 +492,15 @@ def test_a_malformed_row_is_one_error(api: Api, row: bytes, detail: str) -> None
     assert error["detail"].startswith(detail)
 
 
+def test_a_nul_in_the_name_of_a_column_is_replaced(api: Api) -> None:
+    body = b'{"name": "Ana Prueba", "a\\u0000b": "1"}\n{"name\\u0000": "TOTAL"}'
+    result = preview(api.scope("contribute"), body, media_type=NDJSON)
+    assert [[error["column"] for error in row["errors"]] for row in result["rows"]] == [
+        ["a\ufffdb"],
+        ["name\ufffd"],
+    ]
+
+
 def test_a_column_without_a_name_must_be_empty(api: Api) -> None:
     """Spreadsheets add empty columns, perhaps not to the header."""
     body = b"name,sex,,\r\nAna Prueba,f,,\r\nRosa Prueba,f,,,,\r\nEva Prueba,f,,note\r\n"
