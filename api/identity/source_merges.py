@@ -32,7 +32,8 @@ def create(conn: queries.Connection, caller: Caller, id: UUID, into: UUID) -> UU
     if distinction := source_names.distinctions(conn, id).get(into):
         raise RequestError(
             "conflict",
-            f"/v1/distinctions/{distinction} says that they are two sources. Withdraw it first.",
+            f"The two sources are distinguished by /v1/distinctions/{distinction}. Withdraw the "
+            "distinction first.",
         )
     merge = writes.insert(conn, "merges/insert_of_sources", source_id=id, into_source_id=into)
     merged = queries.rows(conn, "merges/update_sources", merge_id=merge)
@@ -73,7 +74,10 @@ def distinguish(conn: queries.Connection, caller: Caller, id: UUID, other: UUID)
         raise invalid(FieldError("/source_id", "Must be another source."))
     _lock_sources(conn, id, other, "/source_id")
     if distinction := source_names.distinctions(conn, id).get(other):
-        raise RequestError("conflict", f"/v1/distinctions/{distinction} says so already.")
+        raise RequestError(
+            "conflict",
+            f"The two sources are already distinguished by /v1/distinctions/{distinction}.",
+        )
     (change,) = insert_distinctions(conn, id, [other])
     ledger.append(conn, caller, change)
     return change.resource_id

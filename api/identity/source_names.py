@@ -31,11 +31,11 @@ def check(
     `distinct_from` that are not recorded as distinct yet. Raises `source-exists`.
     """
     rows = queries.rows(conn, "sources/list_by_ids", ids=list(distinct_from))
-    surviving = {row.id for row in rows if row.merged_into is None}
+    sources = {row.id: row for row in rows}
     errors = [
         FieldError(f"/distinct_from/{i}", detail)
         for i, other in enumerate(distinct_from)
-        if (detail := _distinct_from_error(other, id, surviving))
+        if (detail := _distinct_from_error(other, id, sources.get(other)))
     ]
     if errors:
         raise invalid(*errors)
@@ -51,10 +51,14 @@ def check(
     return [other for other in distinct_from if other not in recorded]
 
 
-def _distinct_from_error(other: UUID, id: UUID | None, surviving: set[UUID]) -> str | None:
+def _distinct_from_error(other: UUID, id: UUID | None, row: Any) -> str | None:
     if other == id:
         return "Must be another source."
-    return None if other in surviving else "There is no source with this id."
+    if row is None:
+        return "There is no source with this id."
+    if row.merged_into is not None:
+        return f"This source is merged into /v1/sources/{row.merged_into}: send the id of that."
+    return None
 
 
 def distinctions(conn: queries.Connection, id: UUID) -> Mapping[UUID, UUID]:

@@ -210,8 +210,8 @@ def _check_undo(conn: queries.Connection, split: Any) -> None:
         if row.distinction_id != split.distinction_id:
             raise RequestError(
                 "conflict",
-                f"/v1/distinctions/{row.distinction_id} says that they are two people. Withdraw it "
-                "first.",
+                f"The two people are distinguished by /v1/distinctions/{row.distinction_id}. "
+                "Withdraw the distinction first.",
             )
 
 

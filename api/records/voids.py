@@ -132,7 +132,7 @@ def brought_back(
     for row in void:
         if row.resource == "detention":
             is_back = _is_detention_back(detention, row.day or "", is_new=is_new)
-            what = f"The detention of {row.day or 'unknown day'}"
+            what = f"The detention of {row.day or 'an unknown day'}"
         elif row.resource == "release_event":
             is_back = event is not None and "id" not in event and _are_near(event, row.day)
             what = f"The release event of {row.day}"

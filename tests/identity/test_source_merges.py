@@ -112,6 +112,10 @@ def test_distinct_sources_exist_and_are_others(editor: Api) -> None:
     assert [error["pointer"] for error in problem["errors"]] == ["/distinct_from/1"]
     problem = editor.patch(f"/v1/sources/{source}", {"distinct_from": [source]}, 422)
     assert [error["pointer"] for error in problem["errors"]] == ["/distinct_from/0"]
+    duplicate = editor.source("Unita")
+    merge(editor, duplicate, source)
+    problem = editor.post("/v1/sources", body | {"distinct_from": [duplicate]}, 422)
+    assert f"merged into /v1/sources/{source}: send" in problem["errors"][0]["detail"]
 
 
 ALIKE = [
