@@ -38,8 +38,8 @@ from api.rendering.results import Page, Result, Stream
 
 Function = Callable[..., Any]
 """The function of an operation. It returns a result."""
-Answer = Callable[[ConnectionPool[queries.Connection]], Response]
-"""Return the response of a request, on a pool of connections."""
+Responder = Callable[[ConnectionPool[queries.Connection]], Response]
+"""Returns the response of a request, on a pool of connections."""
 
 # The resources that can be merged, by the first step of their paths.
 _MERGEABLE = {
@@ -77,7 +77,7 @@ class Dependencies:
             self.rate_limits.count_work(request)
 
     def respond_apart(
-        self, request: Request, caller: access.Caller | None, receive: Callable[[], Answer]
+        self, request: Request, caller: access.Caller | None, receive: Callable[[], Responder]
     ) -> Response:
         """Return the response of a heavy request, which holds a slot until it has been sent.
 
@@ -91,9 +91,9 @@ class Dependencies:
         with ExitStack() as stack:
             turn = stack.enter_context(self.bulkhead.slot(tag))
             self.count_work(request)
-            answer = receive()
+            respond = receive()
             with turn():
-                response = answer(self.bulkhead.pool)
+                response = respond(self.bulkhead.pool)
             if response.is_streamed:
                 response.response = paced(response.iter_encoded(), turn)
             response.call_on_close(stack.pop_all().close)
@@ -144,7 +144,7 @@ class ServiceRead:
 
 
 class CallerRead:
-    """A read whose response depends on the caller, who may have no key unless it has a scope."""
+    """A read whose response depends on the caller. Without a scope, a key is optional."""
 
     _depends_on_caller = True
 
@@ -183,7 +183,7 @@ class CallerRead:
                 self._dependencies.count_work(request)
                 content = read.content(conn)
         if content is None:
-            return self._dependencies.respond_apart(request, caller, lambda: read.answer)
+            return self._dependencies.respond_apart(request, caller, lambda: read.respond)
         return read.response(pool, content)
 
 
@@ -224,11 +224,11 @@ class Write:
                 self._dependencies.count_work(request)
                 return self._write(conn, request, path, raw, caller)
 
-        def answer(pool: ConnectionPool[queries.Connection]) -> Response:
+        def respond(pool: ConnectionPool[queries.Connection]) -> Response:
             with queries.borrowed_connection(pool) as conn:
                 return self._write(conn, request, path, raw, caller)
 
-        return self._dependencies.respond_apart(request, caller, lambda: answer)
+        return self._dependencies.respond_apart(request, caller, lambda: respond)
 
     def _write(
         self,
@@ -311,7 +311,7 @@ class Upload:
         requests.check_media_type(request, operation.upload_media_types)
         with TemporaryFile() as file:
 
-            def receive() -> Answer:
+            def receive() -> Responder:
                 # Admitted before the body is read, so that a refusal costs little.
                 sha256 = requests.spool(request, operation, file)
                 return partial(self._upload, request, caller, arguments, media_type, file, sha256)
@@ -386,7 +386,7 @@ class _Read(NamedTuple):
         except RequestError as error:
             return _redirect(conn, self.request, self.operation, self.arguments, error)
 
-    def answer(self, pool: ConnectionPool[queries.Connection]) -> Response:
+    def respond(self, pool: ConnectionPool[queries.Connection]) -> Response:
         """Return the response, on a pool."""
         with queries.borrowed_connection(pool) as conn:
             content = self.content(conn)

@@ -203,8 +203,8 @@ def mutants() -> Sequence[Mutant]:
             [
                 (
                     "api/http/handlers.py",
-                    "response = answer(self.bulkhead.pool)",
-                    "response = answer(self.pool)",
+                    "response = respond(self.bulkhead.pool)",
+                    "response = respond(self.pool)",
                 )
             ],
             "tests/database/test_bulkhead.py::test_caller_and_service_have_a_bound_of_heavy_requests",
