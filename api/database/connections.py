@@ -124,7 +124,8 @@ def check_server(conn: Connection, *, allow_unsafe_durability: bool) -> None:
     version = conn.info.server_version // 10000
     if version < MINIMUM_VERSION:
         raise UnfitServerError(
-            f"The server is PostgreSQL {version}; Constancia needs {MINIMUM_VERSION} or later."
+            f"The server is PostgreSQL {version}; Constancia needs {MINIMUM_VERSION} or later. "
+            "Upgrade it, or name another server in DATABASE_URL."
         )
     encoding = conn.info.parameter_status("server_encoding")
     if encoding != "UTF8":

@@ -183,7 +183,10 @@ class _Mirror:
         )
         # A link can lead to a record that is void by now: its page says so.
         if response.status_code not in (200, 404):
-            raise MirrorError(f"{page.address} was answered with {response.status}.")
+            raise MirrorError(
+                f"{page.address} got the response {response.status}. Export again, and if that "
+                "fails, too, report it."
+            )
         with response:
             if response.mimetype == "text/html":
                 self._store_page(page, response.text)

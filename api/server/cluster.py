@@ -207,7 +207,10 @@ class Postgres:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             if os.fstat(handle).st_uid not in (os.geteuid(), self.uid):
-                raise EmbeddedError(f"{folder} belongs to another user")
+                raise EmbeddedError(
+                    f"{folder} belongs to another user: remove it, or choose another directory with"
+                    " --data-dir"
+                )
             os.fchmod(handle, 0o700)
             os.fchown(handle, self.uid, self.gid)
         finally:

@@ -58,7 +58,9 @@ def running(data_dir: Path, *, service: bool = False) -> Iterator[str]:
         line = process.stdout.readline() if process.stdout else b""
         state, _, message = line.decode(errors="surrogateescape").strip().partition(" ")
         if state != "ready":
-            raise EmbeddedError(message or f"the supervisor of {data_dir} was killed")
+            raise EmbeddedError(
+                message or f"the supervisor of {data_dir} was killed; start it again"
+            )
         if service and process.stdout:
             threading.Thread(target=watch, args=[process.stdout.fileno()], daemon=True).start()
         yield message
