@@ -39,7 +39,7 @@ def create(name: str, scope: str, until: datetime | None, data_dir: Path | None)
 def kept_key(conn: queries.Connection, file: Path) -> str:
     """Return the key in a file, which gets a new one of scope `contribute` if it has no valid key.
 
-    A store that is served again so keeps its key.
+    So a store that is served again keeps its key.
     """
     key = file.read_text("utf-8", errors="replace").strip() if file.exists() else ""
     if key and not auth.is_key(key):

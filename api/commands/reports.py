@@ -177,8 +177,10 @@ def _moments(response: Any) -> Moments:
 
 
 def _names(conn: queries.Connection, settings: Config, items: Sequence[Any]) -> Mapping[str, str]:
-    """Return the names of the sources and facilities in these comparisons, and those who made the
-    claims that are relayed, by id."""
+    """Return names by id, of the sources and facilities of comparisons and of relayed claims.
+
+    A relayed claim has the name of its source.
+    """
     if not items:
         return {}
     compared = [item["claim"] for item in items]

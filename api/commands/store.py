@@ -30,8 +30,8 @@ def database(
 ) -> Iterator[tuple[config.Config, str]]:
     """Yield the settings and the owner's database URL; start the embedded PostgreSQL if needed.
 
-    Unless the command `creates` stores, a directory without one is an error: an empty store would
-    answer for the one that a mistyped path misses.
+    Unless the command `creates` stores, a directory without one is an error: otherwise a mistyped
+    path would create an empty store, and figures of that would be printed.
     """
     with errors_as_messages():
         settings = config.read()

@@ -64,7 +64,7 @@ class _Turns:
         return 2 * int.from_bytes(blake2b(tag, digest_size=7, key=self._secret).digest())
 
     def wait(self, place: int) -> bool:
-        """Wait for the turn, and return whether it is taken.
+        """Wait for the turn, and return whether the waiting request has it.
 
         A waiting request holds the right to the next turn, so that the request that has computed
         cannot take it again.

@@ -75,7 +75,7 @@ def _choose_query(
     filters                             as_of   record time   min_sources   query
     updated_since, and any              any     now           any           list_updated
     any                                 any     earlier       any           list_recorded
-    status, and days of a long period   any     now           any           list_of_status
+    status, no days or a long period    any     now           any           list_of_status
     any but a person, an announcement   any     now           any           list_at
     none, a person, an announcement     past    now           any           list_at
     none, a person, an announcement     now     now           any but 2     list_at
