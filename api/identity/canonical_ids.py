@@ -30,10 +30,10 @@ def resolve(conn: queries.Connection, resource: str, id: UUID) -> UUID:
 def people_since(
     conn: queries.Connection, records: Sequence[tuple[UUID, UUID, datetime | None]]
 ) -> Mapping[UUID, Sequence[UUID]]:
-    """Return the people of those records that are of several people now, by item.
+    """Return the items whose person may be any of several people since a moment, with these people.
 
-    A record is an item, the id of a person, and the moment at which it was of one person; without
-    a moment every split and every undone merge counts.
+    `records` are triples: an item, the id of a person, and the moment. Without a moment every split
+    and every undone merge counts.
     """
     items, ids, moments = zip(*records, strict=True) if records else ((), (), ())
     rows = queries.rows(

@@ -23,7 +23,7 @@ def lock(conn: queries.Connection) -> None:
 def with_name(
     conn: queries.Connection, name: str, country: str, region: str | None
 ) -> Sequence[UUID]:
-    """Return the facilities of a country that have a name or an alias, in no other region."""
+    """Return the facilities of a country with a name or alias, but for those of another region."""
     return list(_sharing(conn, [name], country, region))
 
 
@@ -47,10 +47,10 @@ def check(
     distinct_from: Sequence[UUID],
     before: Any = None,
 ) -> None:
-    """Check that no other facility has the name or an alias, apart from those that are different.
+    """Check that no other facility has the name or an alias, apart from those of `distinct_from`.
 
-    The names are locked. `before` is the row of a recorded facility: another with which it shares
-    a name already is a different one. Raises `facility-exists`.
+    The names are locked. `before` is the row of a recorded facility: others with which it shares a
+    name already are left out. Raises `facility-exists`.
     """
     id = None if before is None else before.id
     rows = queries.rows(conn, "facilities/list_existing_ids", ids=list(distinct_from))

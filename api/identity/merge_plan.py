@@ -234,7 +234,8 @@ def undo_merge(
     if not is_written_since:
         return
     _hide_both(plan, duplicate_id, surviving_id)
-    # Not unchanged detentions: a release may be after the next one began, recorded later.
+    # Unchanged detentions stay: in a valid store a release may be after the beginning of the next
+    # detention, if that was recorded later.
     _keep_order(plan, duplicate_id, [])
     if plan.intervals(surviving_id) != order:
         _keep_order(plan, surviving_id, order)

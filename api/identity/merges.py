@@ -235,7 +235,7 @@ def _check_live(
 def _check_announcements(conn: queries.Connection, plan: MergePlan) -> None:
     """Check that no release event that is no duplicate any more refers to a void claim.
 
-    A duplicate keeps none from being voided. Locks the claims.
+    A claim can be voided while only duplicates refer to it. Locks the claims.
     """
     planned = [plan.planned("release_event", id) for id in plan.changes["release_event"]]
     events = {

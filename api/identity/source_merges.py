@@ -1,7 +1,7 @@
 """Merge two records of one source, undo a merge, and keep two records apart.
 
-What a duplicate source published stays in place and is read as that of the surviving source, so an
-undo gives it back, and a response for an earlier record time never changes.
+The publications of a duplicate source stay in place and are read as those of the surviving source,
+so an undo returns them, and a response for an earlier record time never changes.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def exists(conn: queries.Connection, id: UUID) -> bool:
 
 
 def undo(conn: queries.Connection, caller: Caller, id: UUID) -> None:
-    """Give the duplicate source of a merge back what it published."""
+    """Undo a merge: return the publications of the duplicate source to it."""
     queries.run(conn, "affiliations/lock_exclusive")
     merge = queries.row(conn, "merges/get_of_sources", id=id)
     if merge is None:

@@ -60,12 +60,13 @@ class CaseImport:
         sums = accumulate((source.totals[name] for name in LISTS), initial=0)
         # List -> the number of entries before it.
         self._offsets = dict(zip(LISTS, sums, strict=False))
-        # Entry -> its record, if it was entered before, or is a person who is `same`. It is the
-        # surviving record, but of a source the duplicate: the undo of a merge returns to that what
-        # it published.
+        # Entry -> its record, if it was entered before, or its key is the id of a record. It is the
+        # surviving record, but of a source the duplicate: the undo of a merge returns the
+        # publications to that.
         self._entered: dict[UUID, UUID] = {}
         # Entry -> its record, if that is a duplicate.
         self._duplicates: dict[UUID, UUID] = {}
+        # Entry -> the recorded person who is `same`.
         self._matched: dict[UUID, UUID] = {}
         # Entries with decisions, and those that refer to them, by list and key.
         self._decided: set[tuple[str, Any]] = set()

@@ -286,7 +286,7 @@ class _ListWriter:
         self._now = clock.now(conn)
 
     def begin(self) -> None:
-        """Keep the affiliations if the list attests to releases; write the decided facilities."""
+        """Lock the affiliations if the list attests to releases; write the decided facilities."""
         if self._attestation is not None:
             queries.run(self._conn, "affiliations/lock_shared")
         self._facilities.write(self._batch)

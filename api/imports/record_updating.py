@@ -1,6 +1,6 @@
-"""Update the records of the entries of a case, and leave what an editor has decided since.
+"""Update the records of the entries of a case, but not against later decisions of an editor.
 
-A merge has decided on the values of a duplicate record, and a split on whose its records are.
+A merge decides on the values of a duplicate record, a split on the person of each moved record.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -264,8 +264,6 @@ def _plan_release(
     detentions: Sequence[Detention], occurred_on: date, now: datetime
 ) -> dict[str, Any]:
     """Return the release event within three days of a day, or a new one."""
-    if not detentions:
-        raise invalid(FieldError("/occurred_on", "This person has no detention."))
     detention_id = release_events.detention_open_on(detentions, occurred_on)
     if (same := same_event(detentions, detention_id, occurred_on)) is not None:
         return same._asdict()

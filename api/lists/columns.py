@@ -77,7 +77,7 @@ _COLUMN_NAMES: Mapping[str, str] = {
     # Columns of this service's own CSV and NDJSON that a list cannot set.
     "is_named": "is named",
     "withheld": "withheld",
-    # When the row of an export stood so: the record may have been split since.
+    # The version of the record in a row of an export: the record may have been split since.
     "updated_at": "updated at",
     "": "custody|merged into|detention|detention id|created at|match|match score|"
     "match name|match features",
@@ -132,7 +132,7 @@ def read_mapping(text: str | None) -> ColumnMapping:
 
 
 def check_mapping(mapping: Mapping[str, Any]) -> None:
-    """Raise `validation-error` for what is no field."""
+    """Raise `validation-error` for each value that is no field."""
     if errors := [
         FieldError(
             pointer("mapping", column),

@@ -109,7 +109,7 @@ class RoughCounts:
 
 
 def _similar_rows(name: str, word_pairs: RoughCounts) -> int:
-    """Return how many earlier rows share two words with a name, at least; count its words."""
+    """Return the most earlier rows that share one pair of words with a name; count its pairs."""
     words = sorted({*folding.words(name)})[:_MAX_WORDS]
     pairs = combinations(words, 2) if len(words) > 1 else [words]
     return max(word_pairs.add(" ".join(pair)) for pair in pairs)

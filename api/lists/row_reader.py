@@ -51,7 +51,7 @@ class Row(NamedTuple):
     # The contract's name of a field -> the file's name of its column.
     columns: Mapping[str, str]
     cells_digest: bytes
-    # When the record of the row stood so, in an export.
+    # The version of the record in a row of an export.
     updated_at: datetime | None
 
     def id_column(self, scheme: str) -> str:

@@ -23,7 +23,7 @@ _MAX_INDEX_KEYS = 40
 _MAX_SEARCH_KEYS = 200
 _MAX_WORDS = 7
 _WHOLE_NAME, _THREE_WORDS, _TWO_WORDS, _ONE_WORD = 5.0, 3.0, 2.0, 1.0
-"""Weights of keys: the more words of a query a key has, the likelier its people are the ones."""
+"""Weights of keys: the more words of a query a key has, the likelier its people match."""
 _CONSONANTS, _INITIAL, _SURNAME_INITIAL, _ABBREVIATION = 1.5, 1.5, 1.0, 0.9
 """Weights of keys of two words of which less is known."""
 _NEAR, _TWO_NEAR, _RELATED = 0.8, 0.7, 0.8
@@ -117,10 +117,10 @@ def joined_keys(query: str) -> dict[str, float]:
 
 
 def index_beginnings(names: Iterable[str]) -> list[str]:
-    """The further keys for a search: `^` and the surname, alone and with the first given letters.
+    """The further keys of Korean names, for a search only.
 
-    And `^` and the given name. They are of Korean names. No evidence that two records are of one
-    person, they are apart.
+    They are `^` and the surname, alone and with the first letters of the given name, and `^` and
+    the given name. To share one is no evidence that two records are of one person.
     """
     readings = chain.from_iterable(map(korean.readings, names))
     keys = ((*reading.beginning_keys, reading.given_key) for reading in readings)

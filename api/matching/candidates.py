@@ -91,9 +91,9 @@ def _last_variant(variants: Set[str]) -> str:
 def find_by_name(
     conn: queries.Connection, name: str, sees_hidden: bool
 ) -> tuple[Sequence[Any], bool]:
-    """The visible people whose names share the weightiest keys with a query, and if they are all.
+    """The visible people whose names share the weightiest keys with a query; whether they are all.
 
-    Rows of id, name and aliases; at most `MAX_RANKED`.
+    The people are rows of id, name and aliases; at most `MAX_RANKED`.
     """
     keys = {**blocking_keys.joined_keys(name), **_search_keys(conn, name, sees_hidden)}
     rows = queries.rows(

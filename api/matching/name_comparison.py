@@ -28,10 +28,10 @@ class Feature:
 class NameComparison(NamedTuple):
     """How two names agree.
 
-    `bits` is the weight of the agreement, and `words` the number of words that agree. `two_people`
-    excludes that the names are one person's, and `doubt` excludes certainty, without a shared
-    identifier; names that `contradicts` holds for exclude certainty even with one. Names that agree
-    only in part are one person's for certain only if the birth dates agree too (`requires_birth`).
+    `bits` is the weight of the agreement, and `words` the number of words that agree. Unless the
+    records share an identifier, `two_people` excludes that the names are one person's, and `doubt`
+    excludes certainty; `contradicts` excludes certainty even then. Names that agree only in part
+    are one person's for certain only if the birth dates agree too (`requires_birth`).
     The features are made when they are read: most names that are compared are different.
     """
 

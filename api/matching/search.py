@@ -95,7 +95,7 @@ def search(
 
 
 def _read_position(position: str) -> tuple[list[bytes], bool, int, UUID]:
-    """The ranked people, if there are others, how many are done, and the last of the others."""
+    """The ranked people, whether there are others, how many are done, the last of the others."""
     parts = POSITION.fullmatch(position)
     if parts is None:
         raise ValueError(position)

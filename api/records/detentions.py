@@ -65,7 +65,7 @@ def insert_many(conn: queries.Connection, bodies: Sequence[Body], *, accepted: b
 
 
 def _row(body: Body, accepted: bool) -> Body:
-    # Whether it counts from its entry on depends on its person, unless an export says.
+    # Null: the query sets it for a hidden person. An export has its own value.
     return {"counts_from_entry": None, **body, "accepted": accepted}
 
 

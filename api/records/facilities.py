@@ -74,8 +74,9 @@ def update(
 
 
 def _check_country(conn: queries.Connection, row: Any, changes: Body) -> None:
-    """Refuse another country of a facility where anybody was ever held: counts by country would
-    change in the past. Raises `validation-error`.
+    """Check that a facility with a recorded detention, even a void one, keeps its country.
+
+    Counts by country would change in the past. Raises `validation-error`.
     """
     country = changes.get("country", row.country)
     if country == row.country:

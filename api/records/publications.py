@@ -19,8 +19,8 @@ def source_errors(
 ) -> Iterator[Error]:
     """Yield an error for each unknown source: the publication's own, and relayed ones.
 
-    A caller who does not see confidential sources does not know any. The id of one may have been
-    public before: the answer would give its organisation, and a preview what it attested to.
+    For a caller who does not see confidential sources there are none. The id of one may have been
+    public before: a response would reveal its organisation, and a preview its attestations.
     """
     sources = {"/source_id": publication["source_id"], **dict(relayed(publication, "source_id"))}
     rows = queries.rows(conn, "sources/list_by_ids", ids=list(sources.values()))

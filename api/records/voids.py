@@ -4,9 +4,9 @@ A voided record stays in its table, so that past answers can be given again, and
 depends on it. A record is voided only while no other record refers to it, except a release event,
 whose attestations are void with it.
 
-A list that is sent again has what an editor voided. A row brings back a void detention of its day,
-a void release event within three days of its own, and a void attestation of its source unless that
-source confirms the release event otherwise.
+A list that is sent again still has the mistakes that an editor voided. A row brings back a void
+detention of its day, a void release event within three days of its own, and a void attestation of
+its source unless that source confirms the release event otherwise.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

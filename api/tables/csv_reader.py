@@ -162,8 +162,8 @@ def _is_utf_16(sample: bytes) -> bool:
 def _is_of_other_letters(text: str) -> bool:
     """Return whether most words look like Russian, Arabic or Chinese read as Western European.
 
-    Words of Western Europe with an accent are mostly ASCII letters: at most 3 of the 5 of Ñáñez are
-    others. Of those of Chinese or Japanese, every second byte can be one.
+    Words of Western Europe with an accent are mostly ASCII letters; in Ñáñez, 3 of 5 letters are
+    not. In a word of Chinese or Japanese, every second byte can be an ASCII letter.
     """
     words = [word for word in _WORD.findall(text) if not word.isascii()]
     letters = "".join(words)

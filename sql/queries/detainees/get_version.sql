@@ -1,4 +1,4 @@
--- Gets when the last version of a person that was updated by a moment was recorded; null if none was.
+-- Gets the record time of the last version of a person that was updated by a moment; null without one.
 SELECT max(l.recorded_at) AS recorded_at
 FROM ledger l
 WHERE l.resource_id = %(id)s AND l.action <> 'read'

@@ -1,4 +1,4 @@
--- Finds those of some name keys that a person has whom the caller may see.
+-- Finds which of some name keys the people have whom the caller may see.
 SELECT a.name_key
 FROM unnest(%(name_keys)s::text[]) a (name_key)
 CROSS JOIN (SELECT false UNION ALL SELECT true WHERE %(sees_hidden)s) h (hidden)

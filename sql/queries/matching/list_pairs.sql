@@ -6,7 +6,7 @@
 -- stores, of 3,000 and 30,000 people; they are no estimates. The least evidence is that of one key that
 -- nobody else has. Of 5,000 people it leaves 2,700 pairs of 36,000, and all true ones; one in ten of the
 -- others is possible, with a score of 0.55 on average.
--- Keys that begin with ^ are of a surname for a search: no evidence.
+-- Keys that begin with ^ are for a search of Korean names: no evidence.
 -- `pairs_before` is the number of candidates of the people before.
 WITH people AS (
     SELECT d.id, coalesce(d.birth_date, '-infinity') AS birth_date, d.external_ids
