@@ -26,6 +26,10 @@ NAME_FIELDS = ("name", "given_names", "surnames")
 
 NOT_UTF_8 = re.compile("[\udc80-\udcff]")
 """A byte that is no text in UTF-8, as it was read."""
+FORMULA_ERROR = re.compile(
+    r"#(?:N/[AD]|[¡¿]?(?:DIV/0|N[AO]ME|NOMBRE|NUL[LO]|N[UÚ]M|REF|VALOR|VALUE)[!?])\Z"
+)
+"""As in #REF!, #¿NOMBRE?, #DIV/0!."""
 
 _MAX_LINE_BYTES = 1 << 20
 _MAX_LINES_ABOVE = 20
@@ -95,6 +99,8 @@ def opened(
 
     def is_name(cell: str) -> bool:
         column = unescaped(cell).strip()
+        if FORMULA_ERROR.match(column):  # #¿NOMBRE? is a missing value, below the header
+            return False
         field = mapping.get(column) or columns.field_of(column)
         return field in NAME_FIELDS and len(column) <= _MAX_NAME_COLUMN
 

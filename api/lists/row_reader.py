@@ -1,7 +1,6 @@
 """The cells of a list of people -> its rows, each by the contract's names and checked."""
 
 import hashlib
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import closing
 from datetime import date, datetime
@@ -14,7 +13,15 @@ from api.access import ADULT_AGE
 from api.contract import document, fields, schemas
 from api.lists import columns, list_file
 from api.lists.columns import CellError, Conventions
-from api.lists.list_file import NAME_FIELDS, NOT_UTF_8, Cells, ListFile, NumberedCells, RowError
+from api.lists.list_file import (
+    FORMULA_ERROR,
+    NAME_FIELDS,
+    NOT_UTF_8,
+    Cells,
+    ListFile,
+    NumberedCells,
+    RowError,
+)
 from api.matching.external_ids import (
     external_id_key,
     is_note,
@@ -25,10 +32,6 @@ from api.matching.external_ids import (
 from api.matching.scoring import Person
 
 _MAX_QUOTED = 50
-# As in #REF!, #¿NOMBRE?, #DIV/0!.
-_FORMULA_ERROR = re.compile(
-    r"#(?:N/[AD]|[¡¿]?(?:DIV/0|N[AO]ME|NOMBRE|NUL[LO]|N[UÚ]M|REF|VALOR|VALUE)[!?])\Z"
-)
 _PARTS = ("detainee", "detention", "release")
 _DETENTION_FIELDS = ("detained_on", "authority", "charges", "whereabouts")
 _RELEASE_FIELDS = ("release_kind", "url", "published_at", "note")
@@ -121,7 +124,7 @@ def _read_row(
             detail = f"{value!r} says that the value is unknown: the cell is left out."
             unknown.append(RowError(column, detail))
             continue
-        if isinstance(value, str) and _FORMULA_ERROR.match(value):
+        if isinstance(value, str) and FORMULA_ERROR.match(value):
             detail = f"{value!r} is the error of a formula: correct it, or empty the cell."
             errors.append(RowError(column, detail))
             continue
@@ -151,6 +154,7 @@ def _with_value(error: RowError, cells: Cells) -> RowError:
     if not value or begun in error.detail or repr(begun)[1:-1] in error.detail:
         return error
     shown = value if len(value) <= _MAX_QUOTED else value[:_MAX_QUOTED] + "..."
+    shown = NOT_UTF_8.sub("\ufffd", shown)
     return error._replace(detail=f"{error.detail} The cell has {shown!r}.")
 
 

@@ -107,19 +107,25 @@ def opened(
 def _rows_to_header(
     head: str, delimiter: str, knows: Callable[[str], bool]
 ) -> Sequence[list[str]] | None:
-    """Return the rows up to the header; None if none of the first rows is one."""
+    """Return the rows up to the header; None if none of the first rows is one.
+
+    A header of several lines, with merged cells, has a name in the same column of each.
+    """
     rows: list[list[str]] = []
+    columns: set[int] = set()
     reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, strict=True)
     try:
         for row in reader:
-            rows.append(row)
-            if any(cell and knows(cell) for cell in row):
+            known = {i for i, cell in enumerate(row) if cell and knows(cell)}
+            if columns and not columns & known:
                 return rows
-            if len(rows) == _HEAD_ROWS:
+            rows.append(row)
+            columns = known
+            if not columns and len(rows) == _HEAD_ROWS:
                 break
     except csv.Error:
         pass
-    return None
+    return rows if columns else None
 
 
 def _find_encoding(file: BinaryIO) -> tuple[str, bool]:

@@ -282,6 +282,29 @@ def test_command_takes_sheet_columns_and_encoding(
     assert person.external_ids == [{"scheme": "ficha", "value": "7"}]
 
 
+def test_header_of_two_lines_with_merged_cells_is_read(writer: Api) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["PRESOS"])
+    sheet.append(["Nombre", "Detención", None])
+    sheet.append([None, "Fecha de detención", "Centro"])
+    sheet.append(["Ana Prueba", date(2025, 3, 4), "Cárcel Vieja"])
+    sheet.merge_cells("A2:A3")
+    sheet.merge_cells("B2:C2")
+    file = io.BytesIO()
+    book.save(file)
+    in_two_columns = b"PRESOS,\nNombre,\nApellidos,Nombres\nPrueba,Ana\n"
+    for body, media_type in ((file.getvalue(), XLSX), (in_two_columns, "text/csv")):
+        result = preview(writer, body, media_type=media_type)
+        assert [(row["place"], row["outcome"]) for row in result["rows"]] == [("line 4", "new")]
+        assert (result["reading"]["header_line"], result["reading"]["titles"][0]) == (3, "PRESOS")
+    # A row is no header because another of its cells has the name of a column.
+    body = b"Preso,Estado\nAna Prueba,Preso\n"
+    mapping = '{"Preso": "name", "Estado": null}'
+    assert outcomes(preview(writer, body, mapping=mapping)) == ["new"]
+
+
 def test_title_with_bytes_that_are_no_text_is_shown(writer: Api) -> None:
     for byte in (b"\xff", b"\0"):
         body = b"Lista %b del a\xc3\xb1o\nname\nAna\n" % byte
