@@ -357,7 +357,8 @@ def _of_release(conn: queries.Connection, cited: Item, present: Item, state: Sta
         "at": since.at,
         "because": differences.causes(conn, changed),
     }
-    return replace(state, since=since.at, people_changed=1, changes=[change])
+    people_changed = int(cited["status"] != present["status"])
+    return replace(state, since=since.at, people_changed=people_changed, changes=[change])
 
 
 def _of_records(conn: queries.Connection, cited: Item, ids: Sequence[str], state: State) -> State:

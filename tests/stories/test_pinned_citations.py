@@ -359,13 +359,18 @@ def test_verdict_that_applies_again_has_changed_when_the_later_one_ended(desk: D
     attestations = desk.api.get("/v1/attestations", release_event_id=event)["items"]
     earlier, later = sorted(attestations, key=lambda it: it["published_at"])
     url = f"/v1/release-events/{event}/verification"
+    citation = pin(desk.api, url)
+    third = desk.editor.attest(event, desk.sources[2], AT)["id"]
+    now = read(desk.api, citation)
+    assert (now["changed"], now["people_changed"]) == (True, 0)  # confirmed, by three
+    desk.editor.post(f"/v1/attestations/{third}/void", {"reason": "Wrong."}, 200)
     for attestation in (later, earlier):
         citation = pin(desk.api, url)
         desk.editor.post(f"/v1/attestations/{attestation['id']}/void", {"reason": "Wrong."}, 200)
         voided_at = desk.api.get("/v1/counts")["recorded_as_of"]
         desk.editor.source(f"Nueva {attestation['id']}")
         now = read(desk.api, citation)
-        assert (now["changed"], now["since"]) == (True, voided_at)
+        assert (now["changed"], now["since"], now["people_changed"]) == (True, voided_at, 1)
         assert [change["at"] for change in now["changes"]] == [voided_at]
 
 
