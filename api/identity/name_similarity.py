@@ -72,16 +72,17 @@ _BEFORE_ACCOUNT = frozenset(
     {"c", "channel", "company", "groups", "in", "p", "pages", "people", "profile", "s", "school"}
     | {"user"}
 )
+_RULE_FILES = ("identity/name_similarity.py", "letters/folding.py")
 
 
 def rules_digest() -> bytes:
     """The SHA-256 of what decides the keys: an index made by other rules is outdated.
 
-    That is this file, the version of Unicode and that of the public suffixes.
+    That is `_RULE_FILES`, and the versions of Unicode and of the public suffixes.
     """
-    rules = (files("api.identity") / "name_similarity.py").read_bytes()
+    contents = ((files("api") / name).read_bytes() for name in _RULE_FILES)
     versions = unicodedata.unidata_version, version("publicsuffixlist")
-    return hashlib.sha256(rules + repr(versions).encode()).digest()
+    return hashlib.sha256(b"".join(contents) + repr(versions).encode()).digest()
 
 
 class Feature(NamedTuple):

@@ -6,7 +6,9 @@ by delete variants (`phonetics`).
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
 from importlib.resources import files
 from itertools import chain, combinations, islice, pairwise, product
 
@@ -49,9 +51,13 @@ _RULE_FILES = (
 
 
 def rules_digest() -> bytes:
-    """The SHA-256 of the files that decide the keys: an index made by other rules is outdated."""
+    """The SHA-256 of what decides the keys: an index made by other rules is outdated.
+
+    That is `_RULE_FILES`, and the versions of Unicode and of anyascii.
+    """
     contents = ((files("api") / name).read_bytes() for name in _RULE_FILES)
-    return hashlib.sha256(b"".join(contents)).digest()
+    versions = unicodedata.unidata_version, version("anyascii")
+    return hashlib.sha256(b"".join(contents) + repr(versions).encode()).digest()
 
 
 def index_keys(names: Iterable[str]) -> list[str]:

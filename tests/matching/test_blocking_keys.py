@@ -2,18 +2,24 @@
 
 import ast
 from importlib.resources import files
+from typing import Any
 
+import pytest
 from hypothesis import given
 
+from api.identity import name_similarity
 from api.matching import blocking_keys
 from api.matching.blocking_keys import index_keys, search_keys
 from api.matching.phonetics import delete_variants
 from tests.matching.test_scoring import texts
 
 
-def test_digest_covers_every_module_that_decides_the_keys() -> None:
+@pytest.mark.parametrize("rules", [blocking_keys, name_similarity])
+def test_digest_covers_every_module_that_decides_the_keys(
+    rules: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     covered: set[str] = set()
-    waiting = ["matching/blocking_keys.py"]
+    waiting = [rules.__name__.removeprefix("api.").replace(".", "/") + ".py"]
     while waiting:
         file = waiting.pop()
         covered.add(file)
@@ -23,7 +29,10 @@ def test_digest_covers_every_module_that_decides_the_keys() -> None:
                 _, package, *module = str(node.module).split(".")
                 names = module or [alias.name for alias in node.names]
                 waiting += {f"{package}/{name}.py" for name in names} - covered
-    assert covered | {"matching/common_names.txt"} == {*blocking_keys._RULE_FILES}
+    assert covered == {*rules._RULE_FILES} - {"matching/common_names.txt"}
+    before = rules.rules_digest()
+    monkeypatch.setattr(rules, "version", lambda _: "of another release")
+    assert rules.rules_digest() != before
 
 
 @given(texts)
