@@ -56,12 +56,12 @@ def wait_until(true: Callable[[], object], name: str) -> float:
     return time.monotonic() - began
 
 
-def wait_for_a_new_hour(seconds: float = 10) -> None:
-    """Wait until the hour is over if that is in these seconds.
+def wait_for_a_new_day(seconds: float = 10) -> None:
+    """Wait for midnight, in UTC or in Caracas, if it is less than these seconds ahead.
 
-    Responses about the present name the day: two of them that a test compares are of one hour.
+    Responses about the present name the day: those that a test compares must be of one day.
     """
-    rest = 3600 - time.time() % 3600
+    rest = min((hour * 3600 - time.time()) % 86400 for hour in (0, 4))
     if rest < seconds:
         time.sleep(rest)
 

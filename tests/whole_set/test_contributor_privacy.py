@@ -24,7 +24,7 @@ from api.contract import document
 from api.database import connections
 from api.http.rate_limits import WINDOW_SECONDS, RateLimits, RequestCounts
 from tests.conftest import Api, cloned
-from tests.support import open_pool, wait_for_a_new_hour
+from tests.support import open_pool, wait_for_a_new_day
 from tests.whole_set.plans import explain_analyzed
 from tests.whole_set.test_privacy import AT, repeat_ids, twin, without_moments
 
@@ -284,7 +284,7 @@ def test_contributor_learns_nothing_from_any_write(
         statuses, seeds = set(), count(100)
         for method, path, body in requests:
             seed = next(seeds)
-            wait_for_a_new_hour()
+            wait_for_a_new_day()
             results = []
             for world in worlds:
                 repeat_ids(monkeypatch, seed)
@@ -293,7 +293,7 @@ def test_contributor_learns_nothing_from_any_write(
             statuses.add(results[0][0])
         assert statuses == {200, 201, 202, 403, 404, 409, 422}
         for path, scope in product(LEFT_BEHIND, ("public", "contributor")):
-            wait_for_a_new_hour()
+            wait_for_a_new_day()
             results = []
             for world in worlds:
                 caller = getattr(world, scope)
@@ -312,7 +312,7 @@ def test_a_filter_reads_the_same_rows_whatever_values_hidden_people_have(
         ]
         assert len(facilities) == 2
         for path in filtered_lists(facilities):
-            wait_for_a_new_hour()
+            wait_for_a_new_day()
             results = []
             for world in worlds:
                 result = observed(world.public, statements, "GET", f"/v1/{path}", None)
