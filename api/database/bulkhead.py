@@ -7,6 +7,7 @@ The workers share only the turns to compute, which the kernel keeps.
 
 import fcntl
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -38,6 +39,12 @@ MIN_BYTES_PER_SECOND = 4096
 PATIENCE_SECONDS = 60
 """How many seconds more than at that rate a client may take."""
 _PART_BYTES = 1 << 16
+
+# How long a thread that computes keeps the interpreter while others wait. Three round trips beside
+# two heavy requests took 48 ms (median), and take 19 ms. Without heavy requests, the shorter time
+# costs 5 to 13 % of the requests a second.
+_SWITCH_SECONDS = 0.0005
+_DEFAULT_SWITCH_SECONDS = sys.getswitchinterval()
 
 Turn = Callable[[], AbstractContextManager[None]]
 """Waits for the turn of a caller's heavy request, and holds it."""
@@ -133,6 +140,7 @@ class Bulkhead:
                     "busy", "Other heavy requests are not finished. Retry in a few seconds."
                 )
             self._slots[tag] += 1
+            sys.setswitchinterval(_SWITCH_SECONDS)
         try:
             yield self._turn(self._turns.place(tag))
         finally:
@@ -140,6 +148,8 @@ class Bulkhead:
                 self._slots[tag] -= 1
                 if not self._slots[tag]:
                     del self._slots[tag]
+                if not self._slots:
+                    sys.setswitchinterval(_DEFAULT_SWITCH_SECONDS)
 
     def _turn(self, place: int) -> Turn:
         """Return the function that gives a request its turns."""

@@ -5,7 +5,6 @@ import errno
 import gc
 import logging
 import socket
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,10 +20,6 @@ from api.database.bulkhead import SLOTS, Bulkhead
 from api.http.rate_limits import RateLimits
 from api.server.metrics import Metrics, metrics
 from api.server.worker import PARSE_ERRORS, Worker, request_error
-
-# A thread that computes keeps the interpreter for this long while others wait, 5 ms by default.
-# Three round trips beside two such threads took 48 ms (median), now 19 ms.
-_SWITCH_SECONDS = 0.0005
 
 # The errors of an address that no interface has, or of one without its interface (fe80::1).
 _UNKNOWN_ADDRESS = {errno.EADDRNOTAVAIL, errno.EINVAL}
@@ -149,7 +144,6 @@ class Server(BaseApplication):
         This hook runs after gunicorn has set the worker's signal handlers. In post_fork, which runs
         before, a SIGTERM would be lost.
         """
-        sys.setswitchinterval(_SWITCH_SECONDS)
         self._pool.open()
         self._heavy_pool.open()
         # When workers are replaced, the first request must not wait for the first connection.

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -217,6 +218,7 @@ def test_paused_export_is_complete(database: str, editor: Api) -> None:
 
 def test_slot_is_free_after_each_kind_of_response(client: FlaskClient, conn: Connection) -> None:
     headers = key(conn)
+    switch_interval = sys.getswitchinterval()
     etag = client.get("/v1/sources?format=csv").headers["ETag"]
     for _ in range(SLOTS + 1):
         assert client.get("/v1/export").status_code == 200
@@ -229,7 +231,8 @@ def test_slot_is_free_after_each_kind_of_response(client: FlaskClient, conn: Con
         with export(client) as response:
             next(response.iter_encoded())
     with full(client):
-        pass
+        assert sys.getswitchinterval() < switch_interval
+    assert sys.getswitchinterval() == switch_interval
 
 
 def test_only_heavy_requests_are_refused(client: FlaskClient, conn: Connection) -> None:
