@@ -1,13 +1,19 @@
 """The clock: time comes from the database, never from the host."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import cast
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+from psycopg.pq import TransactionStatus
 
 from api.database import queries
 from api.errors import future_moment, invalid
 
 TOLERANCE = timedelta(minutes=5)
 """How far ahead of the database's clock a caller's clock may be."""
+
+# The last reading of the clock on each connection. What was past or final then remains so.
+_readings: WeakKeyDictionary[queries.Connection, Any] = WeakKeyDictionary()
 
 
 def now(conn: queries.Connection) -> datetime:
@@ -43,7 +49,15 @@ def make_final(
     """
     if as_of is None and recorded_as_of is None:
         return
+    # To read the clock again took 80 µs more of a count at a moment.
+    if (reading := _readings.get(conn)) and (
+        (as_of is None or as_of <= reading.now)
+        and (recorded_as_of is None or recorded_as_of <= reading.recorded_at)
+    ):
+        return
     clock = queries.row(conn, "ledger/get_clock")
+    if conn.info.transaction_status == TransactionStatus.IDLE:  # no entry will be rolled back
+        _readings[conn] = clock
     errors = []
     if as_of is not None and as_of > clock.now + TOLERANCE:
         errors.append(future_moment("/as_of"))

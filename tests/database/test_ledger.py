@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.database import clock, queries
 from api.database.queries import Connection
 from tests.conftest import Api
 
@@ -23,6 +24,15 @@ def test_later_entries_of_a_record_are_not_read_at_a_past_moment(
     while "Plans" in scan:
         (scan,) = scan["Plans"]
     assert rows_read(scan) == 1, scan
+
+
+def test_moment_whose_finality_is_rolled_back_is_made_final_again(conn: Connection) -> None:
+    moment = clock.now(conn)
+    with conn.transaction(force_rollback=True):
+        queries.run(conn, "ledger/advance", recorded_as_of=moment)
+        clock.make_final(conn, None, moment)
+    clock.make_final(conn, None, moment)
+    assert queries.row(conn, "ledger/get_clock").recorded_at >= moment
 
 
 def rows_read(scan: dict[str, Any]) -> int:
