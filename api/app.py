@@ -1,5 +1,8 @@
 """The WSGI application: Flask with the contract's routes, wrapped in middleware."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask, Request, Response
 from psycopg_pool import ConnectionPool
 from werkzeug.routing import MapAdapter
@@ -30,6 +33,10 @@ class _Application(Flask):
             return None
         path = request.environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         return self.url_map.bind("", path_info=path, default_method=request.method)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function: none is a coroutine. Flask would look again at each request."""
+        return func
 
     def make_default_options_response(self) -> Response:
         return responses.preflight(super().make_default_options_response())
