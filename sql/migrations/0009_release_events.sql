@@ -33,31 +33,8 @@ CREATE INDEX release_events_of_announcement ON release_events (announcement_id, 
 
 GRANT SELECT, INSERT, UPDATE, MAINTAIN ON release_events TO constancia_service;
 
--- The release events that a caller sees, without merged duplicates. Everybody sees whether and when one
--- was voided.
-CREATE FUNCTION visible_release_events(sees_hidden boolean) RETURNS TABLE (
-    id uuid, detainee_id uuid, detention_id uuid, occurred_on date, place text,
-    announcement_id uuid, voided_at timestamptz, void_reason text, created_at timestamptz,
-    updated_at timestamptz
-)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on,
-        CASE WHEN NOT h.hides THEN e.place END,
-        e.announcement_id, e.voided_at,
-        CASE WHEN NOT h.hides THEN e.void_reason END,
-        e.created_at,
-        CASE WHEN h.hides THEN e.created_at ELSE e.updated_at END
-    FROM release_events e
-    JOIN detainees d ON d.id = e.detainee_id
-    CROSS JOIN LATERAL (
-        SELECT is_unnamed(d.age_group, d.withheld) AND NOT $1 AS hides
-    ) h
-    WHERE e.merged_into IS NULL;
-END;
-
--- The release events as a caller sees them, each with its person by name. `is_hidden` if that name is
--- hidden from others.
+-- The release events that a caller sees, without merged duplicates, each with its person by name.
+-- Everybody sees whether and when one was voided. `is_hidden` if the name is hidden from others.
 CREATE FUNCTION release_events_with_person(sees_hidden boolean) RETURNS TABLE (
     id uuid, detainee_id uuid, detainee json, detention_id uuid, occurred_on date, place text,
     announcement_id uuid, voided_at timestamptz, void_reason text, created_at timestamptz,
@@ -67,14 +44,34 @@ CREATE FUNCTION release_events_with_person(sees_hidden boolean) RETURNS TABLE (
 BEGIN ATOMIC
     SELECT e.id, e.detainee_id,
         (SELECT row_to_json(p) FROM (SELECT d.id, d.name, d.is_named) p),
-        e.detention_id, e.occurred_on, e.place, e.announcement_id, e.voided_at, e.void_reason,
-        e.created_at, e.updated_at, NOT d.is_named
-    FROM visible_release_events($1) e
+        e.detention_id, e.occurred_on,
+        CASE WHEN d.is_shown THEN e.place END,
+        e.announcement_id, e.voided_at,
+        CASE WHEN d.is_shown THEN e.void_reason END,
+        e.created_at,
+        CASE WHEN d.is_shown THEN e.updated_at ELSE e.created_at END,
+        NOT d.is_named
+    FROM release_events e
     CROSS JOIN LATERAL (
         -- OFFSET 0 makes this a look-up for each event, so that a list keeps its index order.
-        SELECT v.id, v.name, v.is_named FROM visible_detainees($1) v WHERE v.id = e.detainee_id
+        SELECT v.id, v.name, v.is_named, v.is_named OR $1 AS is_shown
+        FROM visible_detainees($1) v WHERE v.id = e.detainee_id
         OFFSET 0
-    ) d;
+    ) d
+    WHERE e.merged_into IS NULL;
+END;
+
+-- These without their persons, as the ledger has them.
+CREATE FUNCTION visible_release_events(sees_hidden boolean) RETURNS TABLE (
+    id uuid, detainee_id uuid, detention_id uuid, occurred_on date, place text,
+    announcement_id uuid, voided_at timestamptz, void_reason text, created_at timestamptz,
+    updated_at timestamptz
+)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.id, e.detainee_id, e.detention_id, e.occurred_on, e.place, e.announcement_id,
+        e.voided_at, e.void_reason, e.created_at, e.updated_at
+    FROM release_events_with_person($1) e;
 END;
 
 -- One of these, by id. OFFSET 0 keeps the look-up by id when a filter follows.
