@@ -24,5 +24,7 @@ CROSS JOIN LATERAL (
         -- The source that vouches for a confidential one may have been recorded later.
         (SELECT shown_source_name(s.id, s.kind, s.name) FROM sources s WHERE s.id = n.named_by)
     ) AS name
+    -- OFFSET 0: look up each name once, not again for the condition.
+    OFFSET 0
 ) x
 WHERE x.name IS NOT NULL
