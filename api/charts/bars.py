@@ -1,4 +1,4 @@
-"""Charts of bars: claims beside the confirmed, the delivery of an announcement, and groups.
+"""Charts of bars: claims beside the confirmed figure, the delivery of an announcement, and groups.
 
 Each row has its name, its bars on a scale that all rows share, and its exact figures in words.
 """

@@ -65,7 +65,7 @@ def page(
         if name in parameters
     }
     if "time_zone" in errors:
-        # All links of a page have it, and no form.
+        # All links of a page repeat it, and no form has a field to correct it.
         query = {name: value for name, value in address.query.items() if name != "time_zone"}
         address = replace(address, query=query)
     id = operation.id if operation else None

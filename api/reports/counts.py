@@ -89,7 +89,7 @@ def report(
     shows_hidden = sees_hidden and is_filtered
     [counted] = count(conn, [question], min_sources, group_by, sees_hidden=shows_hidden)
     moments, total = counted.moments, counted.total
-    # The name of a facility tells that it exists. To look that up took a tenth of the time.
+    # A facility with a name exists. Looking it up again took a tenth of the time.
     names = {} if shows_hidden else citations.names_of_filters(conn, filters, moments)
     check(conn, question.filters, names.keys() - {question.filters.announcement_id})
     groups = [{"value": value, **by_name(row)} for value, row in counted.groups]
