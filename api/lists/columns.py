@@ -366,15 +366,16 @@ def _nationalities(value: Any, _: Conventions) -> list[str]:
     return list(dict.fromkeys(codes))
 
 
-_ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d+\Z", re.IGNORECASE | re.ASCII)
+# 1.2E+15 by a spreadsheet, 12345678.0 by a program.
+_REWRITTEN = re.compile(r"\d([.,]\d+)?E\+\d+\Z|\d{5,}\.0\Z", re.IGNORECASE | re.ASCII)
 
 
 def _external_id(value: Any, _: Conventions) -> str:
     text = _text(value)
-    if _ROUNDED.match(text):
+    if _REWRITTEN.match(text):
         raise CellError(
-            f"{_quote(text)} is a number that a spreadsheet has rounded: format the column as "
-            "text, and write all its digits."
+            f"{_quote(text)} is a number that a program has rewritten: format the column as text, "
+            "and write the digits as they were."
         )
     return text
 

@@ -204,7 +204,7 @@ def test_errors_of_formulas_and_rounded_numbers_are_no_values(writer: Api) -> No
     file = io.BytesIO()
     book.save(file)
     result = preview(writer, file.getvalue(), media_type=XLSX)
-    table = b"Nombre;C.I.\nAna Prueba;1,23457E+15\nEva Prueba;3E12\n"
+    table = b"Nombre;C.I.\nAna Prueba;1,23457E+15\nEva Prueba;3E12\nIda Prueba;12345678.0\n"
     rows = [*result["rows"], *preview(writer, table)["rows"]]
     details = [{e["column"]: e["detail"] for e in row["errors"]} for row in rows]
     assert details == [
@@ -213,15 +213,19 @@ def test_errors_of_formulas_and_rounded_numbers_are_no_values(writer: Api) -> No
             "Delitos": "'#REF!' is the error of a formula: correct it, or empty the cell.",
         },
         {
-            "C.I.": "'1.23456789012346E+15' is a number that a spreadsheet has rounded: format "
-            "the column as text, and write all its digits.",
+            "C.I.": "'1.23456789012346E+15' is a number that a program has rewritten: format "
+            "the column as text, and write the digits as they were.",
             "Delitos": "'#DIV/0!' is the error of a formula: correct it, or empty the cell.",
         },
         {
-            "C.I.": "'1,23457E+15' is a number that a spreadsheet has rounded: format the column "
-            "as text, and write all its digits.",
+            "C.I.": "'1,23457E+15' is a number that a program has rewritten: format the column "
+            "as text, and write the digits as they were.",
         },
         {},
+        {
+            "C.I.": "'12345678.0' is a number that a program has rewritten: format the column "
+            "as text, and write the digits as they were.",
+        },
     ]
 
 
