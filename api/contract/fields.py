@@ -31,7 +31,7 @@ _DATE_TIME = re.compile(
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
-_LINE_BREAK = re.compile(r"\s*[\r\n]\s*")
+_LINE_BREAK = re.compile(r"\s*[\r\n\v\f\u2028\u2029]\s*")
 _UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
 # Lone surrogates, tag characters, which are invisible, and private use. JavaScript without the `u`
 # flag cannot express them in a pattern, so the contract's patterns leave them out.
@@ -152,6 +152,7 @@ def _problems(value: str) -> Iterator[tuple[str, str]]:
     """Yield what a reader of a text may not see in it, and the text without that."""
     yield WHITE_SPACE_AROUND, value.strip()
     yield "has a line break. Write it on one line.", _LINE_BREAK.sub(" ", value)
+    yield "has a tab. Replace it with a space.", value.replace("\t", " ")
     invisible = [
         character
         for character in dict.fromkeys("" if value.isascii() else value)

@@ -303,6 +303,14 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         {"name": "Ana\nPrueba"},
         [("name", "'Ana\\nPrueba' has a line break. Write it on one line.")],
     ),
+    "a name with a tab": (
+        {"name": "Ana\tPrueba"},
+        [("name", "'Ana\\tPrueba' has a tab. Replace it with a space.")],
+    ),
+    "a name with a line separator": (
+        {"name": "Ana\u2028Prueba"},
+        [("name", "has a line break. Write it on one line.")],
+    ),
     "a name with an invisible character": (
         {"name": "\u200fمحمد"},
         [("name", "has the invisible character U+200F. Remove it.")],
