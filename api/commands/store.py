@@ -124,7 +124,8 @@ def errors_as_messages() -> Iterator[None]:
     except RequestError as error:
         places = ((f"{field.pointer}: " if field.pointer else "", field) for field in error.errors)
         details = "".join(f" {place}{field.detail}" for place, field in places)
-        raise click.ClickException(with_options(f"{error.detail}{details}")) from None
+        summary = error.detail.removesuffix(" See errors.")  # they follow
+        raise click.ClickException(with_options(f"{summary}{details}")) from None
     except (
         embedded.EmbeddedError,
         connections.UnfitServerError,
@@ -142,13 +143,16 @@ def errors_as_messages() -> Iterator[None]:
 
 
 def with_options(text: str) -> str:
-    """Return a message of the API with the options of the current command for its parameters."""
+    """Return a message of the API with the options of the current command for its parameters.
+
+    A message writes a parameter as a pointer or in backticks. Other words can be fields of a record
+    or a row with the name of a parameter.
+    """
     context = click.get_current_context(silent=True)
     for param in context.command.params if context else ():
         if isinstance(param, click.Option) and param.name:
             name = param.name.rstrip("_")  # of a keyword of Python
-            is_word = rf"|\b{name}\b" if "_" in name else ""
-            text = re.sub(rf"/{name}\b|`{name}`{is_word}", param.opts[-1], text)
+            text = re.sub(rf"/{name}\b|`{name}`", param.opts[-1], text)
     return text
 
 

@@ -278,7 +278,7 @@ class _Preview:
                 if facility is not None:
                     content = row.content = facility_decisions.with_facility(content, facility)
         if "release" in content and self._attestation is None:
-            detail = "Needs a source: send source_id, published_at and basis with the list."
+            detail = "Needs a source: send `source_id`, `published_at` and `basis` with the list."
             row.errors.append(RowError(row.row.columns["released_on"], detail))
         elif "release" in content:
             for _, time_error in publications.time_errors(self._attestation_of(row), self._now):

@@ -306,14 +306,14 @@ def shared_attestation(source_id: UUID | None, **parameters: Any) -> Mapping[str
     """
     if source_id is None:
         if errors := [
-            FieldError(f"/{name}", "Needs source_id, the source of the list.")
+            FieldError(f"/{name}", "Needs `source_id`, the source of the list.")
             for name, value in parameters.items()
             if value
         ]:
             raise invalid(*errors)
         return None
     if errors := [
-        FieldError(f"/{name}", "Is required with source_id.")
+        FieldError(f"/{name}", "Is required with `source_id`.")
         for name in ("published_at", "basis")
         if parameters[name] is None
     ]:

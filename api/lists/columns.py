@@ -214,7 +214,7 @@ def _sex(value: Any, conventions: Conventions) -> str:
         return _read_sex(value, conventions)
     if conventions.sex_letters is None:
         raise CellError(
-            f"{_quote(value)} may be masculino or mujer: send sex_letters (FM or HM), "
+            f"{_quote(value)} may be masculino or mujer: send `sex_letters` (FM or HM), "
             "or write male or female."
         )
     return "female" if conventions.sex_letters == "HM" else "male"
@@ -291,13 +291,13 @@ def _date(value: Any, conventions: Conventions) -> str:
     if order is None and 0 < first <= 12 and 0 < second <= 12 and first != second:
         raise CellError(
             f"{_quote(text)} may be {year}-{second:02}-{first:02} or "
-            f"{year}-{first:02}-{second:02}: send date_order (day_first or month_first)."
+            f"{year}-{first:02}-{second:02}: send `date_order` (day_first or month_first)."
         )
     if order is None:
         order = "month_first" if second > 12 else "day_first"
     day, month = (second, first) if order == "month_first" else (first, second)
     if month > 12:
-        other_order = "send the other date_order, or " if day <= 12 else ""
+        other_order = "send the other `date_order`, or " if day <= 12 else ""
         raise CellError(f"{_quote(text)} has no month {month}: {other_order}write 2024-02-09.")
     return f"{year}-{month:02}-{day:02}"
 

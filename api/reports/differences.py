@@ -185,9 +185,9 @@ def _final_period(
         if moment is not None and moment > now
     ]
     if from_ > until:
-        errors.append(FieldError("/from", "Must not be after until."))
+        errors.append(FieldError("/from", "Must not be after `until`."))
     if span.from_recorded and span.until_recorded and span.from_recorded > span.until_recorded:
-        errors.append(FieldError("/from_recorded", "Must not be after until_recorded."))
+        errors.append(FieldError("/from_recorded", "Must not be after `until_recorded`."))
     if errors:
         raise invalid(*errors)
     clock.make_final(conn, None, span.until_recorded or span.from_recorded)

@@ -24,6 +24,9 @@ def test_invalid_arguments_are_errors(database: str) -> None:
     ):
         result = constancia("counts", "--as-of", moment, DATABASE_URL=database)
         check_error(result, "--as-of", code=2)
+    backwards = ["differences", "--from", "2026-01-09", "--until", "2026-01-07"]
+    result = constancia(*backwards, DATABASE_URL=database)
+    check_error(result, "in 1 place. --from: Must not be after --until.")
     ahead = constancia("counts", "--as-of", "9999-12-31T23:59:59Z", DATABASE_URL=database)
     check_error(ahead, " --as-of: ", "future")
     early_result = constancia("counts", "--as-of", "0001-01-01T00:00:00Z", DATABASE_URL=database)

@@ -326,7 +326,7 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
     "a NUL": ({"name": "Ana\0"}, [("name", "NUL")]),
     "a long name": ({"name": "a" * 201}, [("name", "1 to 200")]),
     "an unknown sex": ({"name": "Ana", "sex": "x"}, [("sex", "'x' is not one of")]),
-    "M beside F and H": ({"name": "Ana", "sex": "M"}, [("sex", "send sex_letters")]),
+    "M beside F and H": ({"name": "Ana", "sex": "M"}, [("sex", "send `sex_letters`")]),
     "a pseudonym": ({"name": "Person 7F3K2Q"}, [("name", "pseudonym of a hidden person")]),
     "a respelled pseudonym": ({"name": "PERSON  7f3k2q"}, [("name", "pseudonym")]),
     "a pseudonym in Spanish": ({"name": "Persona 7F3K2Q"}, [("name", "pseudonym")]),
@@ -1605,7 +1605,7 @@ def test_the_command_says_what_is_no_list(
     for path, exit_code, text in (
         (file, 1, "Is an export, not a list of people: load it with `constancia load`."),
         (empty, 0, "  no rows\n"),
-        (case, 1, "See errors. Must be an object."),
+        (case, 1, "in 1 place. Must be an object."),
     ):
         result = constancia("import", path, "--dry-run", DATABASE_URL=database)
         assert (result.exit_code, text in result.stdout + result.stderr) == (exit_code, True)
@@ -1656,7 +1656,11 @@ def test_the_command_attests_for_a_source(
     command = ["import", file, "--yes", "--mapping", '{"Preso": "name"}', "--source", source]
     result = constancia(*command, DATABASE_URL=database)
     assert result.exit_code == 1
-    assert "--published-at: Is required" in result.stderr
+    for option in ("2 places. --published-at", "--source. --basis"):
+        assert f"{option}: Is required with --source." in result.stderr
+    # `published_at` is a field of a list here, and not the option.
+    wrong = constancia(*command[:4], '{"Preso": "sexo"}', DATABASE_URL=database)
+    assert "release_kind, url, published_at, note" in wrong.stderr
     command += ["--published-at", "2026-01-09T12:00:00Z", "--basis", "first_hand"]
     result = constancia(*command, DATABASE_URL=database)
     assert result.exit_code == 0, result.stderr

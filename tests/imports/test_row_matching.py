@@ -538,7 +538,7 @@ def test_the_letters_of_a_column_decide_the_sex(api: Api) -> None:
             if sex is None:
                 (error,) = row["errors"]
                 assert error["column"] == "Género"
-                assert "send sex_letters (FM or HM)" in error["detail"]
+                assert "send `sex_letters` (FM or HM)" in error["detail"]
         skips = [{"row": n, "decision": "skip"} for n, sex in enumerate(expected, 1) if not sex]
         applied = apply(editor, result["id"], *skips)
         recorded: list[Any] = [

@@ -92,8 +92,8 @@ def test_dates_that_can_be_read_one_way_are_read(
 @pytest.mark.parametrize(
     ("text", "order", "expected"),
     [
-        ("04/05/2025", None, "send date_order"),
-        ("04/13/2025", "day_first", "no month 13: send the other date_order, or write"),
+        ("04/05/2025", None, "send `date_order`"),
+        ("04/13/2025", "day_first", "no month 13: send the other `date_order`, or write"),
         ("13/14/2025", None, "no month 13: write"),
         ("13/14/2025", "day_first", "no month 14: write"),
         ("1990-13", None, "'1990-13' is not a date"),
