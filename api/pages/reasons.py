@@ -148,9 +148,9 @@ def _chains(
             )
         elif attestation is not None and attestation["basis"] == "relayed":
             # Its group has the knowledge, of which no first-hand statement came before.
-            text = words.text("%(source)s has it from a source of its own group.")
+            text = words.text("%(source)s relies on a source of its own group.")
         else:
-            text = words.text("%(source)s knows it first hand.")
+            text = words.text("%(source)s has first-hand knowledge.")
         origin = _origin(chain, attestations, names, words) if len(groups) > 1 else name
         sentences.append(text % {"source": name, "origin": origin})
     return sentences

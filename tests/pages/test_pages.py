@@ -346,7 +346,7 @@ def test_reader_finds_a_person_and_the_reasons(api: Api, monkeypatch: pytest.Mon
     editor.attest(event, editor.source("Foro"), "2026-01-09T12:00:00Z", release_kind="full")
     page = read(api, f"/people/{person}?lang=en", **SPANISH)
     assert "7 sources report it. 2 of them are independent of one another" in page.text
-    assert "Foro knows it first hand." in page.text
+    assert "Foro has first-hand knowledge." in page.text
     assert "Out of custody: the release is confirmed" in page.text
     # The sources of a part of the attestations are no count of all.
     with monkeypatch.context() as patched:
@@ -535,8 +535,8 @@ def test_reader_sees_whose_words_are_repeated(api: Api) -> None:
     relays = [{"attestation_id": statement}]
     editor.attest(event, editor.source("Foro"), AT, basis="relayed", relays=relays)
     page = read(api, f"/releases/{event}?lang=en").text
-    assert "Radio has it from a source of its own group." in page
-    assert "A confidential source of Diario knows it first hand." in page
+    assert "Radio relies on a source of its own group." in page
+    assert "A confidential source of Diario has first-hand knowledge." in page
     assert "Foro confirms it, repeating a confidential source of Diario." in page
     # The page names the source that is repeated, which itself denies the release.
     for day, origin, name in (("2025-01-08", radio, "Radio"), ("2025-03-08", owner, "Dueño")):
@@ -545,6 +545,8 @@ def test_reader_sees_whose_words_are_repeated(api: Api) -> None:
         editor.attest(other, origin, AT, stance="denies")
         page = read(api, f"/releases/{other}?lang=en").text
         assert f"Diario repeats {name}, from whose group no such statement stands." in page
+        # The knowledge of a denial is not that of the release.
+        assert f"Against it: {name} has first-hand knowledge." in page
     certificate = read(api, f"/releases/{other}/certificate?lang=es").text
     assert "La prueba se apoya en los grupos de" in certificate
     changes = read(api, "/differences?from=2026-01-08&lang=en").text

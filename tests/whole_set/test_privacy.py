@@ -475,7 +475,7 @@ def test_public_sees_the_vouching_organisation_only(api: Api, editor: Api) -> No
         for language, words in said_by.items():
             assert words in read_page(api, page, language), page
     assert read_page(api, pages[0], "en").count(said_by["en"]) == 3
-    assert f"{said_by['en']} knows it first hand." in read_page(api, pages[1], "en")
+    assert f"{said_by['en']} has first-hand knowledge." in read_page(api, pages[1], "en")
     assert f'"name":"{said_by["en"]}"' in read_page(api, pages[3], "en")
     assert editor.get(f"/v1/attestations/{attestation['id']}")["source_id"] == source
     shown = editor.get("/v1/attestations", source_id=source)["items"][0]
