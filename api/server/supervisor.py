@@ -160,7 +160,10 @@ def main(data_dir: Path, *, service: bool) -> None:
     except EmbeddedError as error:
         message = str(error)
     except OSError as error:
-        message = f"PostgreSQL cannot run in {data_dir}: {error.strerror} ({error.filename})"
+        message = (
+            f"PostgreSQL cannot run in {data_dir}: {error.strerror} ({error.filename}). Correct its"
+            " permissions, or choose another directory with --data-dir"
+        )
     else:
         return
     report(" ".join(["failed", *message.split()]))
