@@ -111,12 +111,14 @@ def _name_schema() -> Schema:
 def names_of_rows(conn: queries.Connection, import_id: UUID) -> Mapping[str, Mapping[str, Any]]:
     """Return the undecided names of the rows that are neither invalid nor skipped, by their keys.
 
-    Each is in its first spelling, with the number of rows.
+    Each is in its first spelling, with the number of rows, and of those of people who are public.
     """
     names: dict[str, dict[str, Any]] = {}
     for row in queries.rows(conn, "imports/list_facility_names", import_id=import_id):
-        name = names.setdefault(name_key(row.name), {"name": row.name, "rows": 0})
-        name["rows"] += row.rows
+        counts = {"rows": 0, "public_rows": 0}
+        name = names.setdefault(name_key(row.name), {"name": row.name, **counts})
+        for field in counts:
+            name[field] += getattr(row, field)
     return names
 
 
@@ -242,6 +244,24 @@ class FacilityDecisions:
             if (key := name_key(name["name"])) in needed and key not in self._first_indexes
         ]
 
+    def disclosing(self) -> Sequence[FieldError]:
+        """Return an error for each facility to record that only hidden people of the list are at.
+
+        The moments of records are public: such a facility would tell where these people are.
+        """
+        return [
+            FieldError(
+                pointer("facility_decisions", i, "decision"),
+                f"Only people who are not named are at {self._decisions[i]['name']!r}, and a "
+                "facility recorded together with them tells where they are: record it before with "
+                "POST /v1/facilities and decide same, or decide skip.",
+            )
+            for key, i in self._first_indexes.items()
+            if self._decisions[i]["decision"] == "new"
+            and key in self._needed
+            and self._needed[key]["public_rows"] == 0
+        ]
+
     def write(self, batch: Batch) -> None:
         """Record new facilities and aliases, and store the decisions.
 
@@ -278,11 +298,15 @@ class FacilityDecisions:
         return {**sent, **name, "facility_id": self._ids.get(key, sent["facility_id"])}
 
     def _add_aliases(self, batch: Batch, row: Any) -> None:
-        """Add the names that were decided to be a facility's to its aliases."""
+        """Add the names that were decided to be a facility's to its aliases.
+
+        Not those that only hidden people have: the change would tell where they are.
+        """
         known = {name_key(name) for name in (row.name, *row.aliases)}
         aliases = list(row.aliases)
         for key, other in self._ids.items():
-            if other == row.id and key not in known and len(aliases) < _max_aliases():
+            is_new = key not in known and self._needed[key]["public_rows"] > 0
+            if other == row.id and is_new and len(aliases) < _max_aliases():
                 aliases.append(self._decisions[self._first_indexes[key]]["name"])
                 self._check(key, {**row._asdict(), "aliases": aliases}, row)
         if len(aliases) > len(row.aliases):

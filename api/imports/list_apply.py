@@ -146,7 +146,7 @@ def _decide(
         )
         for row in undecided
     ]
-    missing += facilities.missing()
+    missing += [*facilities.missing(), *facilities.disclosing()]
     if missing:
         raise invalid(*missing)
     contradictions = import_store.contradictions(conn, id, MAX_ERRORS + 1)

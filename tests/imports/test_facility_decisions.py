@@ -228,6 +228,45 @@ def test_hidden_people_keep_their_facilities(
     assert held_in(conn) == {"Rosaura Canario Vega": "Rodeo I"}
 
 
+def test_facility_of_hidden_people_alone_is_neither_recorded_nor_renamed_with_them(
+    api: Api, editor: Api, prisons: dict[str, str]
+) -> None:
+    """Its moment is public, and that of the people: it would tell where they are."""
+    withheld = editor.detainee("Rosaura Canario Vega", withheld=True)
+    people = [
+        {"name": "Nieves Canario Vega", "age_group": "minor", "facility": "La Roca"},
+        {"name": "Nieves Canario Vega", "age_group": "unknown", "facility": "La Roca"},
+        {"name": "Rosaura Canario Vega", "age_group": "adult", "facility": "Yare"},
+        {"name": "Elvira Prueba Soto", "age_group": "adult", "facility": "El Rodeo"},
+    ]
+    result = preview(editor, table(people))
+    decisions = [
+        {"name": "La Roca", "decision": "new", "country": "VE"},
+        {"name": "Yare", "decision": "same", "facility_id": prisons["Penal Yare"]},
+        {"name": "El Rodeo", "decision": "same", "facility_id": prisons["Rodeo I"]},
+    ]
+    rows = [
+        {"row": 2, "decision": "same", "same_as_row": 1},
+        {"row": 3, "decision": "same", "detainee_id": withheld},
+    ]
+    before = api.get("/v1/facilities")
+    problem = apply(editor, result["id"], decisions, *rows, status=422)
+    assert errors(problem).keys() == {"/facility_decisions/0/decision"}
+    decisions[0] = {"name": "La Roca", "decision": "same", "facility_id": prisons["Rodeo I"]}
+    apply(editor, result["id"], decisions, *rows)
+    aliases = {facility["name"]: facility["aliases"] for facility in before["items"]}
+    shown = {item["name"]: item["aliases"] for item in api.get("/v1/facilities")["items"]}
+    assert shown == {**aliases, "Rodeo I": ["El Rodeo"]}
+    # Recorded with somebody who is named, it is public.
+    people = [
+        {"name": "Hilario Bermejo Paz", "age_group": "minor", "facility": "La Roca"},
+        {"name": "Wilfredo Linares Ruz", "age_group": "adult", "facility": "La Roca"},
+    ]
+    result = preview(editor, table(people))
+    apply(editor, result["id"], [{"name": "La Roca", "decision": "new", "country": "VE"}])
+    assert api.get("/v1/facilities", q="La Roca")["items"]
+
+
 def test_list_with_many_unknown_facilities_has_another_column_there(
     editor: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
