@@ -117,12 +117,18 @@ def is_note(name: str) -> bool:
 
 
 _MINOR = re.compile(r"\b(?:menor de (?:edad|idade)|adolescente)\b")
-_MINOR_IN_BRACKETS = re.compile(r"[(\[]\W*(?:menor|minor|niñ[oa])\b", re.IGNORECASE)
+# In brackets, or at the end after a sign: García-Menor and R. Menor have a surname, Vargas, Minor a
+# given name. NNA are niños, niñas y adolescentes.
+_MINOR_APART = re.compile(
+    r"[(\[<](?:\W*niñ[oa]|[^)\]>]*\b(?:menor|minor|nna))\b"
+    "|(?:\\s[-\u2013\u2014]|[,;/*])\\s*menor\\W*\\Z",
+    re.IGNORECASE,
+)
 
 
 def names_minor(name: str) -> bool:
     """Whether a name says that the person is a minor: Ana Ruiz (menor). Menor is also a surname."""
-    return bool(_MINOR.search(folding.fold(name)) or _MINOR_IN_BRACKETS.search(name))
+    return bool(_MINOR.search(folding.fold(name)) or _MINOR_APART.search(name))
 
 
 def is_placeholder_name(name: str) -> bool:

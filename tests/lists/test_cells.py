@@ -28,12 +28,15 @@ NOTES = (
 MINORS = (
     *("Ana Ruiz (menor)", "Ana Ruiz, menor de edad", "Adolescente Ana Ruiz", "Ana Ruiz [Minor]"),
     *("Ana Ruiz (niña)", "Ana Ruiz (Adolescente)", "Ana Ruiz - menor de idade"),
+    *("Ana Ruiz - menor", "ANA RUIZ, MENOR.", "Ana Ruiz/menor", "Ana Ruiz \u2013 Menor"),
+    *("Ana Ruiz (estudiante menor)", "Ana Ruiz (NNA)", "Ana Ruiz *menor*"),
 )
 PEOPLE = (
     *("No Moo-hyun", "Sin Ming", "Nada Al-Ansari", "Por Pol", "Sem Dias", "A. Total", "N. A."),
     *("Ce1ia Otero", "WI11IAMS", "S/1 Otero", "Luis Otero 3rd", "Juan Pérez II"),
     *("Total, Antoine", "Desconocido Pérez", "Ana", "S.D.", "U Nu", "李娜", "မနန်း", "Ан Нет"),
-    *("Ana Menor", "Lilia Menor Ruiz", "Ana Ruiz (Nina)"),
+    *("Ana Menor", "Lilia Menor Ruiz", "Ana Ruiz (Nina)", "Ana García-Menor", "Ana R. Menor"),
+    *("Menor, Ana", "Vargas, Minor", "Juan Ruiz (El Niño)", "Nna Obi"),
 )
 
 
