@@ -324,7 +324,8 @@ def _split_at_capitals(name: str) -> str:
     for i in range(2, len(name) - 1):
         if not (name[i].isupper() and name[i - 1].islower() and name[i + 1].islower()):
             continue
-        word = _ANY_WORD.findall(name[start:i])[-1]
+        # Signs that are lower-case, such as a letter in a circle, are no word.
+        word = next(reversed(_ANY_WORD.findall(name[start:i])), "")
         if word[1:].islower() and word not in _NEVER_SPLIT_AFTER:
             pieces.append(name[start:i])
             start = i

@@ -14,3 +14,14 @@ def test_parts_of_names() -> None:
     assert parts("Ana de la Cruz D'Elia") == "ana:g cruz:u delia:s"
     assert parts("Petrov I. S.") == "petrov:s i:g s:g"
     assert parse("Raúl Bonilla Jr.").generation == "the younger"
+
+
+def test_joined_words_are_separated_at_their_capitals() -> None:
+    def words(name: str) -> str:
+        return " ".join(word.text for word in parse(name).words)
+
+    assert words("AnaMora") == "ana mora"
+    assert words("McLean") == "mclean"
+    assert words("GARCíA") == "garcia"
+    # A sign can be lower-case too.
+    assert words("(ⓐBaRojas") == "aba rojas"
