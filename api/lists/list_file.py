@@ -31,6 +31,8 @@ FORMULA_ERROR = re.compile(
 )
 """As in #REF!, #¿NOMBRE?, #DIV/0!."""
 
+# By which other services keep a spreadsheet from changing a number: ="0123".
+_FORMULA_OF_TEXT = re.compile(r'="([^"]*)"\Z')
 _MAX_LINE_BYTES = 1 << 20
 _MAX_LINES_ABOVE = 20
 # A zip, and so a workbook, begins with it.
@@ -98,7 +100,7 @@ def opened(
         raise invalid(FieldError("/sheet", "Is for workbooks only: leave it out."))
 
     def is_name(cell: str) -> bool:
-        column = unescaped(cell).strip()
+        column = _shown(cell).strip()
         if FORMULA_ERROR.match(column):  # #¿NOMBRE? is a missing value, below the header
             return False
         field = mapping.get(column) or columns.field_of(column)
@@ -204,7 +206,7 @@ def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
                 detail = f"Column {index + 1} has the value {cells[index][:100]!r} and no name."
                 yield number, [], [RowError(None, f"{detail} Name the column, or empty it.")]
                 continue
-            cells = [unescaped(cell) for cell in cells]
+            cells = [_shown(cell) for cell in cells]
             if _is_header(cells, header):
                 continue
             yield (
@@ -218,6 +220,12 @@ def _table_rows(table: CsvFile, mapping: ColumnMapping) -> NumberedCells:
             )
 
 
+def _shown(cell: str) -> str:
+    """Return a cell as a spreadsheet shows it, without the apostrophe of the formula guard."""
+    formula = _FORMULA_OF_TEXT.match(cell)
+    return formula[1] if formula else unescaped(cell)
+
+
 def _is_header(cells: Sequence[str], header: Sequence[str]) -> bool:
     """Return whether a row repeats the header, as at the top of each printed page."""
     return all(not cell or cell.strip() == name for cell, name in zip(cells, header, strict=True))
@@ -228,7 +236,7 @@ def _read_header(
 ) -> tuple[list[str], list[str]]:
     """Return the names of the columns and their fields, "" for an ignored column."""
     try:
-        header = [unescaped(cell).strip() for cell in next(reader, [])]
+        header = [_shown(cell).strip() for cell in next(reader, [])]
     except csv.Error as error:
         raise invalid(
             FieldError("/header", f"Is not a row of CSV ({error}): correct its quotes.")

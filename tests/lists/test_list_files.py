@@ -286,6 +286,14 @@ def test_command_takes_sheet_columns_and_encoding(
     assert person.external_ids == [{"scheme": "ficha", "value": "7"}]
 
 
+def test_formula_of_a_text_is_that_text(writer: Api, conn: Connection) -> None:
+    body = b'="nombre";cedula\n="Ana Prueba";"=""0123"""\n'
+    writer.post(f"/v1/imports/{preview(writer, body)['id']}/apply", {"decisions": []}, 200)
+    (person,) = conn.execute("SELECT name, external_ids FROM detainees").fetchall()
+    assert person.name == "Ana Prueba"
+    assert person.external_ids == [{"scheme": "cedula", "value": "0123"}]
+
+
 def test_header_of_two_lines_with_merged_cells_is_read(writer: Api) -> None:
     book = openpyxl.Workbook()
     sheet = book.active
