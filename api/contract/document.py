@@ -322,7 +322,7 @@ def _resolved(document: Mapping[str, Any], node: Any) -> Any:
             for step in node["$ref"].removeprefix("#/").split("/"):
                 target = target[step]
             resolved = _resolved(document, target)
-            if "pattern" in target and "description" in target:
+            if "description" in target and ("pattern" in target or "enum" in target):
                 resolved = {FORM: target["description"], **resolved}
             return {**resolved, **{k: v for k, v in node.items() if k != "$ref"}}
         resolved = {k: _resolved(document, v) for k, v in node.items()}
