@@ -748,9 +748,11 @@ def test_reader_sees_what_changed_and_why(api: Api, monkeypatch: pytest.MonkeyPa
     assert "✓ Confirmada 2 1 ○ Reportada 0 1" in page.text
     filtered = read(api, f"{period}&nationality=VE&lang=en")
     assert "People who may match the filters: it is not public 0 1" in filtered.text
+    # So the list does not say that no release changed.
+    assert "and why None is listed here." in read(api, f"{period}&nationality=ES&lang=en").text
     # Without days, the last week.
     page = read(api, "/differences?lang=es")
-    assert "Ninguna." in page.text
+    assert "Aquí no figura ninguna." in page.text
     first, last = (date.fromisoformat(day) for day in page.values("input", "value")[:2])
     assert last - first == timedelta(days=7)
     # The moments of the first page are those of the next one.
