@@ -348,7 +348,7 @@ def _age(value: Any, _: Conventions) -> int:
     age = _AGE.match(folding.fold(text)) if text[:1].isdecimal() else None
     if age is None or int(age[1]) > _MAX_AGE:
         raise CellError(
-            f"{_quote(text)} is no age: write whole years, such as 34, or leave the cell empty."
+            f"{_quote(text)} is no age: write whole years, such as 34, or the age group instead."
         )
     return int(age[1])
 

@@ -338,6 +338,10 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         {"name": "Ana", "age": "17", "birth_date": "1990-05-01"},
         [("age", "17 is the age of a minor, and a person born in 1990-05-01 is an adult")],
     ),
+    "an age in months, of a minor": (
+        {"name": "Ana", "age": "8 meses"},
+        [("age", "'8 meses' is no age: write whole years, such as 34, or the age group instead.")],
+    ),
     "an impossible day": (
         {"name": "Ana", "birth_date": "1974-02-30"},
         [("birth_date", "Must be a day")],
