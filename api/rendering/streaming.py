@@ -46,7 +46,7 @@ def encoded(
         return blocks
     first = next(blocks)
     if isinstance(first, bytes):
-        return chain([first], cast(Iterator[bytes], blocks))
+        return _Started(first, cast(Iterator[bytes], blocks))
     schema = operation.response_schema["properties"]["items"]
     items = (
         with_absolute_citations({"items": project(schema, block)}, public_url)["items"]
@@ -59,7 +59,22 @@ def started(blocks: Iterator[Block]) -> Iterator[Block]:
     """Return an iterator whose first block has been read. A workbook is complete already."""
     if isinstance(blocks, Parts):
         return cast(Iterator[Block], blocks)
-    return chain([next(blocks)], blocks)
+    return _Started(next(blocks), blocks)
+
+
+class _Started(Iterator[Block]):
+    """A first block and the others. Its end closes them: an export of them holds a connection."""
+
+    def __init__(self, first: Block, others: Iterator[Block]) -> None:
+        self._others = others
+        self._blocks = chain([first], others)
+
+    def __next__(self) -> Block:
+        return next(self._blocks)
+
+    def close(self) -> None:
+        if close := getattr(self._others, "close", None):
+            close()
 
 
 def _encoder(operation: Operation, media_type: str) -> Encoder:

@@ -67,6 +67,15 @@ def test_client_that_disconnects_leaves_no_connection_in_use(
         response.close()
     assert client.head("/v1/facilities?format=csv").status_code == 200
     assert client.get("/v1/facilities").status_code == 200
+    # An export holds its connection from block to block.
+    for path in ("/v1/export", "/v1/export.zip"):
+        for is_begun in (False, True):
+            response = client.get(path, buffered=False)
+            assert response.status_code == 200
+            if is_begun:
+                next(response.iter_encoded())
+            response.close()
+            assert pool.get_stats()["pool_available"] == 1
     stats = pool.get_stats()
     assert (stats["pool_size"], stats["pool_available"]) == (1, 1)
 
