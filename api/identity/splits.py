@@ -253,12 +253,23 @@ def _restore_days(plan: MergePlan, moves: list[Any]) -> None:
 
 
 def _return_lists(plan: MergePlan, first_id: str, move: Any) -> None:
-    """Plan that the first person gets the aliases and external ids back, in their order."""
+    """Plan that the first person gets the aliases and external ids back, in their order.
+
+    Raises RequestError if a list would be too long, with those that were added since the split.
+    """
     person = plan.stored["detainee"][first_id]
+    max_items = document.max_items("DetaineeCreate")
     for name, before in move.before.items():
         added = [item for item in person[name] if item not in before]
         kept = [item for item in before if item in person[name] or item not in move.after[name]]
-        plan.change("detainee", first_id, **{name: [*kept, *added]})
+        items = [*kept, *added]
+        if len(items) > max_items[name]:
+            raise RequestError(
+                "conflict",
+                f"/v1/detainees/{first_id} would have {len(items)} {name}, and can have "
+                f"{max_items[name]}: remove some first.",
+            )
+        plan.change("detainee", first_id, **{name: items})
 
 
 def _is_held_by(detention: Row, detainee_id: str) -> bool:

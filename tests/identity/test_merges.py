@@ -15,7 +15,7 @@ from psycopg import sql
 
 from api.cases import loader
 from api.database.queries import Connection
-from api.records import attestations, release_events
+from api.records import attestations, release_events, writes
 from tests.conftest import Api
 from tests.stories.test_record_time import (
     Chooser,
@@ -647,6 +647,18 @@ def test_events_far_apart_in_one_detention_are_kept(
     assert editor.post("/v1/release-events", body, 409)["release_event_id"] == far
     undo(editor, merged["id"])
     assert dump(conn) == before
+
+
+def test_event_between_two_others_is_the_earlier_one(
+    editor: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids, which are random, do not decide."""
+    ids = iter(range(2**60, 0, -1))
+    monkeypatch.setattr(writes, "uuid4", lambda: UUID(int=next(ids), version=4))
+    duplicate, _, between = person(editor, "Una", "2024", "2026-01-10")
+    surviving, _, earlier, _ = person(editor, "Otra", "2024", DAY, "2026-01-12")
+    merged = merge(editor, duplicate, surviving)
+    assert merged["release_events"] == [{"release_event_id": between, "into": earlier}]
 
 
 def test_relay_of_the_same_source_on_both_records_adds_no_source(api: Api, editor: Api) -> None:

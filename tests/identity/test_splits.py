@@ -257,3 +257,34 @@ def test_undone_split_leaves_an_undated_detention_in_its_place(editor: Api) -> N
     assert records_of(editor, person) != before
     undo(editor, result["id"])
     assert records_of(editor, person) == before
+
+
+def test_undoing_that_exceeds_the_maximum_of_aliases_is_refused(editor: Api) -> None:
+    aliases = [f"Una {n}" for n in range(50)]
+    person = editor.detainee("Una", aliases=aliases)
+    result = split(editor, person, aliases=aliases[:10])
+    editor.patch(f"/v1/detainees/{person}", {"aliases": [*aliases[10:], "Otra"]})
+    assert "51 aliases, and can have 50" in undo(editor, result["id"], 409)["detail"]
+    editor.patch(f"/v1/detainees/{person}", {"aliases": aliases[10:]})
+    undo(editor, result["id"])
+    assert editor.get(f"/v1/detainees/{person}")["aliases"] == aliases
+
+
+def test_copy_of_a_detention_counts_from_the_same_moment(editor: Api) -> None:
+    """Also if the person was hidden since: a re-arrest of a hidden person counts from its entry."""
+    person = editor.detainee("Ana")
+    editor.detention(person, detained_on="2024")
+    events = [editor.event(person, "2025-01-08")]
+    again = editor.detention(person, detained_on="2025-03-01")
+    editor.event(person, "2025-08-08")
+    events.append(editor.event(person, "2026-01-08", detention_id=again))
+    editor.attest(events[0], editor.source("Una"), "2025-01-09T00:00:00Z")
+    editor.patch(f"/v1/detainees/{person}", {"withheld": True})
+
+    def rearrested() -> int:
+        asked = {"as_of": "2025-04-01T00:00:00Z", "min_sources": 1}
+        return int(editor.get("/v1/counts", **asked)["rearrested"])
+
+    assert rearrested() == 1
+    split(editor, person, release_event_ids=events)
+    assert rearrested() == 1
