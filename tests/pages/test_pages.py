@@ -613,6 +613,18 @@ def test_merged_person_redirects_to_the_page_of_the_survivor(api: Api) -> None:
     )
 
 
+def test_period_of_the_dataset_begins_with_the_first_release_that_counts(api: Api) -> None:
+    editor = api.scope("edit")
+    people = [editor.detainee(name) for name in ("Ana Visible", "Ana Vizible")]
+    for person, day in zip(people, ("2026-01-08", "2026-01-10"), strict=True):
+        editor.detention(person, detained_on="2024")
+        event = editor.event(person, day)
+        editor.attest(event, editor.source(day), "2026-01-11T00:00:00Z")
+    assert "2026-01-08/.." in api.send("GET", "/method").text
+    editor.post(f"/v1/detainees/{people[0]}/merge", {"into": people[1]})
+    assert "2026-01-10/.." in api.send("GET", "/method").text
+
+
 def test_certificate_cites_its_moment_and_names_the_person(api: Api) -> None:
     editor = api.scope("edit")
     person = editor.detainee("Ana Visible")

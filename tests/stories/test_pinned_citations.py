@@ -146,6 +146,18 @@ def test_figure_that_changed_says_since_when_and_why(desk: Desk) -> None:
     assert not read(desk.api, pinned[0])["changed"]
 
 
+def test_people_changed_in_a_timeline_are_those_at_its_last_change(desk: Desk) -> None:
+    attestations = []
+    for name, at in (("Ana", AT), ("Eva", "2026-01-11T12:25:00Z")):
+        event = desk.release(name, [at, at])
+        attestations.append(desk.api.get("/v1/attestations", release_event_id=event)["items"][0])
+    citation = pin(desk.api, "/v1/counts/timeline?from=2026-01-09&until=2026-01-14")
+    for attestation in attestations:
+        body = {"retracted_at": attestation["published_at"]}
+        desk.editor.post(f"/v1/attestations/{attestation['id']}/retraction", body, 200)
+    assert read(desk.api, citation)["people_changed"] == 2
+
+
 def test_person_in_another_group_changes_a_figure(desk: Desk) -> None:
     event = desk.release("Rocío Prueba", [AT, AT], nationalities=["VE"])
     grouped, placed, hidden = (
