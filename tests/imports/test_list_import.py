@@ -879,6 +879,25 @@ def test_a_rearrested_person_gets_another_detention(api: Api) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("detained_on", "changes"),
+    [
+        ("2024", ["detention.detained_on"]),
+        ("2025-06-01", ["detention.detained_on"]),
+        ("2025-06-02", ["detention"]),
+    ],
+)
+def test_a_detention_of_unknown_beginning_began_before_its_release(
+    api: Api, detained_on: str, changes: list[str]
+) -> None:
+    editor = api.scope("edit")
+    person = editor.detainee("Fermín Otero Valdivia")
+    editor.detention(person)
+    editor.event(person, "2025-06-01")
+    row = {"name": "Fermín Otero Valdivia", "id": person, "detained_on": detained_on}
+    assert preview(editor, table([row]))["rows"][0]["changes"] == changes
+
+
 def test_a_row_of_an_earlier_detention_leaves_the_last_one(api: Api) -> None:
     """The person is held again: an older list must not release them from the new detention."""
     editor = api.scope("edit")

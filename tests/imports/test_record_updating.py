@@ -240,6 +240,20 @@ def test_what_a_merged_source_published_returns_to_it(
     check_store(conn)
 
 
+@pytest.mark.parametrize("command", ["load", "import"])
+def test_a_source_is_preferred_to_a_duplicate_of_its_name(
+    editor: Api, conn: Connection, command: str
+) -> None:
+    """What it publishes stays with it if the merge is undone."""
+    duplicate, surviving = editor.source("Foro"), editor.source("Otro foro")
+    merge = editor.post(f"/v1/sources/{duplicate}/merge", {"into": surviving})["id"]
+    editor.patch(f"/v1/sources/{surviving}", {"name": "Foro"})
+    store(editor, conn, command, CASE)
+    assert editor.send("DELETE", f"/v1/merges/{merge}").status_code == 200
+    attesting = [item["source_id"] for item in editor.get("/v1/attestations")["items"]]
+    assert (attesting.count(surviving), attesting.count(duplicate)) == (3, 0)
+
+
 def test_an_exported_case_knows_the_splits_before_it(editor: Api, conn: Connection) -> None:
     times = {"kind": "announced", "as_of": MORNING, "published_at": MORNING}
     claim = editor.post("/v1/claims", {**times, "source_id": editor.source("Gobierno")})["id"]

@@ -232,6 +232,9 @@ def test_rearrest_is_a_difference(desk: Desk) -> None:
         assert item["rearrested"] == {"before": False, "after": True}
         assert (response["became_confirmed"], response["no_longer_confirmed"]) == (0, 0)
     assert because(response) == {"Ana Retenida": [("detention", "recorded", None)]}
+    for until, people in (("2026-01-10T23:59:59.999999Z", 0), ("2026-01-11T00:00:00Z", 1)):
+        response = differences(desk.api, **{"from": DAYS[0], "until": until})
+        assert len(response["items"]) == people
     # Of a hidden person the moment would tell the day.
     desk.editor.patch(f"/v1/detainees/{person_of(desk, event)}", {"withheld": True})
     query = {"from": DAYS[0], "until": DAYS[4]}
