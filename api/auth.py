@@ -36,8 +36,7 @@ class UnauthenticatedError(RequestError):
 
 def read_key(authorization: str | None) -> str:
     """Return the key of an Authorization header (RFC 6750). Raises `unauthenticated`."""
-    scheme, _, rest = (authorization or "").partition(" ")
-    key = rest.lstrip(" ")  # one space or more: RFC 9110, section 11.4
+    scheme, _, key = (authorization or "").partition(" ")
     if not authorization:
         raise UnauthenticatedError(None)
     if scheme.lower() != "bearer" or not key.startswith(_KEY_START):

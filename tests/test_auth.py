@@ -24,10 +24,6 @@ INVALID: dict[str, Callable[[str], str]] = {
 }
 
 
-def test_scheme_ends_with_one_space_or_more() -> None:
-    assert auth.read_key("Bearer constancia_a") == auth.read_key("bearer   constancia_a")
-
-
 def test_every_invalid_key_costs_the_same(
     conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

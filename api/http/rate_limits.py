@@ -270,7 +270,7 @@ class RateLimits:
             return _exceeded(counted) if counted.is_exceeded else None
         account = self._account(environ)
         if authorization := environ.get("HTTP_AUTHORIZATION"):
-            key = self._counts.of_key(authorization.partition(" ")[2].lstrip(" "))
+            key = self._counts.of_key(authorization.partition(" ")[2])
             account = key if self._counts.knows(key) else account
         quota = self._counts.peek(account)
         if quota.remaining:
