@@ -253,8 +253,8 @@ class FacilityDecisions:
             FieldError(
                 pointer("facility_decisions", i, "decision"),
                 f"Only people who are not named are at {self._decisions[i]['name']!r}, and a "
-                "facility recorded together with them tells where they are: record it before with "
-                "POST /v1/facilities and decide same, or decide skip.",
+                "facility recorded together with them tells where they are: record it some time "
+                "before with POST /v1/facilities and decide same, or decide skip.",
             )
             for key, i in self._first_indexes.items()
             if self._decisions[i]["decision"] == "new"

@@ -257,13 +257,23 @@ def test_facility_of_hidden_people_alone_is_neither_recorded_nor_renamed_with_th
     aliases = {facility["name"]: facility["aliases"] for facility in before["items"]}
     shown = {item["name"]: item["aliases"] for item in api.get("/v1/facilities")["items"]}
     assert shown == {**aliases, "Rodeo I": ["El Rodeo"]}
+    # A later row says that the person is a minor.
+    people = [
+        {"name": "Casilda Canario Vega", "age_group": "unknown", "facility": "La Roca"},
+        {"name": "Casilda Canario Vega", "age_group": "minor", "facility": ""},
+    ]
+    result = preview(editor, table(people))
+    decided = [{"name": "La Roca", "decision": "new", "country": "VE"}]
+    row = {"row": 2, "decision": "same", "same_as_row": 1}
+    problem = apply(editor, result["id"], decided, row, status=422)
+    assert errors(problem).keys() == {"/facility_decisions/0/decision"}
     # Recorded with somebody who is named, it is public.
     people = [
         {"name": "Hilario Bermejo Paz", "age_group": "minor", "facility": "La Roca"},
         {"name": "Wilfredo Linares Ruz", "age_group": "adult", "facility": "La Roca"},
     ]
     result = preview(editor, table(people))
-    apply(editor, result["id"], [{"name": "La Roca", "decision": "new", "country": "VE"}])
+    apply(editor, result["id"], decided)
     assert api.get("/v1/facilities", q="La Roca")["items"]
 
 
