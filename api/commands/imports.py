@@ -389,6 +389,7 @@ def _decide_duplicates(
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the operator's decision on each possible duplicate."""
     undecided = 0
+    facilities = {str(it.id): it._asdict() for it in queries.rows(conn, "facilities/list_names")}
     for duplicate in import_store.all_possible_duplicates(conn, id):
         if choices["skip_doubtful"]:
             yield {"row": duplicate.row, "decision": "skip"}
@@ -398,7 +399,7 @@ def _decide_duplicates(
         candidates = [
             (_title(preview, candidate), candidate.person) for candidate in duplicate.candidates
         ]
-        for line in terminal.side_by_side(duplicate.person, candidates):
+        for line in terminal.side_by_side(duplicate.person, candidates, facilities):
             store.progress(f"  {line}")
         if interactive:
             yield _ask(duplicate)

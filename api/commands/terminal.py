@@ -236,13 +236,24 @@ def listed_facility(name: Mapping[str, Any], places: Sequence[str]) -> Iterator[
     where = f"{', '.join(places)}{more}"
     yield f"  {name['name']!r}, the facility of {rows} ({where}), needs a decision"
     for number, candidate in enumerate(name["candidates"], 1):
-        place = ", ".join(filter(None, (candidate["region"], candidate["country"])))
-        yield f"    {number}  {candidate['name']} ({place})  {candidate['facility_id']}"
+        yield f"    {number}  {_with_place(candidate)}  {candidate['facility_id']}"
 
 
-def side_by_side(person: Person, candidates: Sequence[tuple[str, Person]]) -> Iterator[str]:
-    """A person of a list next to the candidates, each with a title."""
-    columns = [_facts(person), *(_facts(candidate) for _, candidate in candidates)]
+def _with_place(facility: Mapping[str, Any]) -> str:
+    """Return the name of a facility with its region and country."""
+    place = ", ".join(filter(None, (facility["region"], facility["country"])))
+    return f"{facility['name']} ({place})"
+
+
+def side_by_side(
+    person: Person, candidates: Sequence[tuple[str, Person]], facilities: Mapping[str, Any]
+) -> Iterator[str]:
+    """A person of a list next to the candidates, each with a title.
+
+    `facilities` has the recorded ones by id. A case can add others.
+    """
+    people = [person, *(candidate for _, candidate in candidates)]
+    columns = [_facts(person, facilities) for person in people]
     yield from _table(
         ["", "the list", *(title for title, _ in candidates)],
         [
@@ -253,7 +264,8 @@ def side_by_side(person: Person, candidates: Sequence[tuple[str, Person]]) -> It
     )
 
 
-def _facts(person: Person) -> Mapping[str, str]:
+def _facts(person: Person, facilities: Mapping[str, Any]) -> Mapping[str, str]:
+    facility = facilities.get(person.facility_id or "")
     return {
         "name": person.names[0],
         "aliases": "; ".join(person.names[1:]),
@@ -261,7 +273,7 @@ def _facts(person: Person) -> Mapping[str, str]:
         "sex": person.sex or "",
         "nationalities": " ".join(person.nationalities),
         "detained on": person.detained_on or "",
-        "facility": person.facility_id or "",
+        "facility": _with_place(facility) if facility else person.facility_id or "",
         "identifiers": "; ".join(f"{scheme} {value}" for scheme, value in person.external_ids),
     }
 

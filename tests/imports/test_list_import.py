@@ -1647,8 +1647,13 @@ def test_the_command_skips_further_rows_of_a_skipped_person(
 
 @linux
 def test_on_a_terminal_the_command_compares_side_by_side(
-    list_file: Path, database: str, conn: queries.Connection
+    api: Api, list_file: Path, database: str, conn: queries.Connection
 ) -> None:
+    editor = api.scope("edit")
+    (recorded,) = editor.get("/v1/detainees", q="Fermín Otero")["items"]
+    body = {"name": "Rodeo I", "country": "VE", "region": "Miranda"}
+    facility = editor.post("/v1/facilities", body)["id"]
+    editor.detention(recorded["id"], detained_on="2024", facility_id=facility)
     before = snapshot(conn)
     for typed in ("n\n", "y\nsame\nskip\nn\n", "y\nperhaps\n\x04"):
         exit_code, output = run_on_a_terminal(typed, "import", list_file, DATABASE_URL=database)
@@ -1660,6 +1665,7 @@ def test_on_a_terminal_the_command_compares_side_by_side(
     assert exit_code == 0, output
     lines = [line.split() for line in output.splitlines()]
     assert ["name", "Fermín", "A.", "Otero", "Fermín", "Otero"] in lines
+    assert ["facility", "Rodeo", "I", "(Miranda,", "VE)"] in lines
     assert people(conn) == 4
     row = conn.execute("SELECT aliases FROM detainees WHERE name = 'Fermín Otero'").fetchone()
     assert row.aliases == ["Fermín A. Otero"]
