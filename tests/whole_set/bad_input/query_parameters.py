@@ -55,6 +55,7 @@ for value in ("", "%20", "%00", "a%00b", "%E2%80%AE", "a%0Ab", "n" * 201, "%20%2
 for query in ("as_of=2026-01-09T12:00:00+00:00", "as_of=2026-01-09t12:00:00.5+04:00"):
     wrong_query(f"a plus: {query}", "/v1/counts", query, "/as_of", message="write %2B")
 wrong_query("spaces around a name", "/v1/counts", "time_zone=+UTC&x=+1", "/time_zone", "/x")
+wrong_query("a country", "/v1/counts", "country=ve", "/country", message="in capital letters")
 for value in ("", "V-1", ":V-1", "Lista:V-1", "lista:", f"lista:{'9' * 201}", "lista:V%0A1"):
     query = f"external_id={value}"
     wrong_query(query[:40], "/v1/detainees", query, "/external_id")
