@@ -4,6 +4,7 @@ Placeholders of names are fewer: No, Sin, Nada and Por are also names.
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from api.letters import folding
@@ -128,7 +129,9 @@ _MINOR_APART = re.compile(
 
 def names_minor(name: str) -> bool:
     """Whether a name says that the person is a minor: Ana Ruiz (menor). Menor is also a surname."""
-    return bool(_MINOR.search(folding.fold(name)) or _MINOR_APART.search(name))
+    # A file of macOS may have the ñ as two characters, and one of East Asia wide brackets.
+    composed = unicodedata.normalize("NFKC", name)
+    return bool(_MINOR.search(folding.fold(name)) or _MINOR_APART.search(composed))
 
 
 def is_placeholder_name(name: str) -> bool:

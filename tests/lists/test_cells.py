@@ -30,6 +30,7 @@ MINORS = (
     *("Ana Ruiz (niña)", "Ana Ruiz (Adolescente)", "Ana Ruiz - menor de idade"),
     *("Ana Ruiz - menor", "ANA RUIZ, MENOR.", "Ana Ruiz/menor", "Ana Ruiz \u2013 Menor"),
     *("Ana Ruiz (estudiante menor)", "Ana Ruiz (NNA)", "Ana Ruiz *menor*"),
+    *("Ana Ruiz (nin\u0303a)", "Ana Ruiz \uff08menor\uff09"),
 )
 PEOPLE = (
     *("No Moo-hyun", "Sin Ming", "Nada Al-Ansari", "Por Pol", "Sem Dias", "A. Total", "N. A."),
