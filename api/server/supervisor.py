@@ -161,8 +161,8 @@ def main(data_dir: Path, *, service: bool) -> None:
         message = str(error)
     except OSError as error:
         message = (
-            f"PostgreSQL cannot run in {data_dir}: {error.strerror} ({error.filename}). Correct its"
-            " permissions, or choose another directory with --data-dir"
+            f"PostgreSQL cannot run in {data_dir}: {error.strerror} ({error.filename}). Correct"
+            " this, or choose another directory with --data-dir"
         )
     else:
         return

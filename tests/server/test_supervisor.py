@@ -344,8 +344,12 @@ def test_path_that_is_unfit_for_a_socket(place: Path, name: str) -> None:
         sockets.unlink()
 
 
-def test_path_with_shell_characters_is_rejected(place: Path) -> None:
+def test_path_with_shell_characters_or_through_a_file_is_rejected(place: Path) -> None:
     with pytest.raises(EmbeddedError, match="path"), running(place / "$HOME"):
+        pass
+    (place / "file").touch()
+    remedy = r"Not a directory .*\. Correct this, or choose another directory with --data-dir"
+    with pytest.raises(EmbeddedError, match=remedy), running(place / "file/data"):
         pass
 
 
