@@ -27,11 +27,13 @@ from api.matching.external_ids import (
     is_note,
     is_placeholder,
     is_placeholder_name,
+    may_name_minor,
     names_minor,
 )
 from api.matching.scoring import Person
 
 _MAX_QUOTED = 50
+_TELL_MINORS = {"age", "age_group", "birth_date"}
 _PARTS = ("detainee", "detention", "release")
 _DETENTION_FIELDS = ("detained_on", "authority", "charges", "whereabouts")
 _RELEASE_FIELDS = ("release_kind", "url", "published_at", "note")
@@ -194,6 +196,12 @@ def _check_values(
         detail = (
             f"{name[:_MAX_QUOTED]!r} says that the person is a minor: write the name alone, and "
             "minor in the column of the age group."
+        )
+        errors.append(RowError(name_column, detail))
+    elif may_name_minor(name) and values.keys().isdisjoint(_TELL_MINORS):
+        detail = (
+            f"{name[:_MAX_QUOTED]!r} may say that the person is a minor: write minor or adult in "
+            "the column of the age group."
         )
         errors.append(RowError(name_column, detail))
     birth_date = values.get("birth_date", "")

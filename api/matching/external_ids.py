@@ -129,9 +129,20 @@ _MINOR_APART = re.compile(
 
 def names_minor(name: str) -> bool:
     """Whether a name says that the person is a minor: Ana Ruiz (menor). Menor is also a surname."""
-    # A file of macOS may have the ñ as two characters, and one of East Asia wide brackets.
-    composed = unicodedata.normalize("NFKC", name)
-    return bool(_MINOR.search(folding.fold(name)) or _MINOR_APART.search(composed))
+    return bool(_MINOR.search(folding.fold(name)) or _MINOR_APART.search(_composed(name)))
+
+
+_MINOR_BEFORE = re.compile(r"(?:la |el )?(?:niñ[oa]|menor) ", re.IGNORECASE)
+
+
+def may_name_minor(name: str) -> bool:
+    """Whether a name begins with a word for a minor that is a surname, too: Niño Guerrero Luis."""
+    return bool(_MINOR_BEFORE.match(_composed(name)))
+
+
+def _composed(name: str) -> str:
+    """A file of macOS may have the ñ as two characters, and one of East Asia wide brackets."""
+    return unicodedata.normalize("NFKC", name)
 
 
 def is_placeholder_name(name: str) -> bool:

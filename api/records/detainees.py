@@ -14,7 +14,7 @@ from api.database import clock, key_versions, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, future_day, invalid
 from api.matching import blocking_keys, candidates
-from api.matching.external_ids import external_id_key, is_placeholder
+from api.matching.external_ids import external_id_key, is_placeholder, names_minor
 from api.records import writes
 from api.records.writes import Affected, Body
 from api.verification import verdicts
@@ -145,7 +145,10 @@ def is_pseudonym(name: str) -> bool:
 
 
 def check_names(detainee: Body) -> None:
-    """Check that a person who is to be named does not have a pseudonym as name or alias."""
+    """Check the name and the aliases of a person who is to be named.
+
+    None may be a pseudonym, or say that the person is a minor.
+    """
     _raise(*_name_errors(detainee))
 
 
@@ -160,6 +163,12 @@ def _name_errors(detainee: Body) -> Iterator[FieldError]:
     for pointer, name, remedy in named:
         if is_pseudonym(name):
             yield FieldError(pointer, f"{name!r} is the pseudonym of a hidden person: {remedy}")
+        elif detainee.get("age_group") != "minor" and names_minor(name):
+            detail = (
+                f"{name!r} says that the person is a minor: write the name alone, and the age "
+                "group minor."
+            )
+            yield FieldError(pointer, detail)
 
 
 def birth_date_error(detainee: Body, now: datetime) -> FieldError | None:

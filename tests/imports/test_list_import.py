@@ -363,6 +363,10 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
         {"name": "Ana Ruiz (menor de edad)", "age": "34"},
         [("name", "'Ana Ruiz (menor de edad)' says that the person is a minor: write the name")],
     ),
+    "perhaps a minor by the name": (
+        {"name": "Niña Ana Ruiz"},
+        [("name", "'Niña Ana Ruiz' may say that the person is a minor: write minor or adult")],
+    ),
     "an unknown age group": (
         {"name": "Ana", "age_group": "x"},
         [("age_group", "minor (menor, menor de edad, adolescente, niño, niña)")],

@@ -141,6 +141,16 @@ def test_age_group_must_agree_with_the_birth_date(api: Api, age_group: str) -> N
     writer.patch(f"/v1/detainees/{person}", {"birth_date": "2011-05-04"}, 422)
 
 
+def test_name_that_says_that_the_person_is_a_minor_is_not_published(api: Api) -> None:
+    editor = api.scope("edit")
+    child = {"name": "Ana Ruiz (menor)", "aliases": ["Anita, menor de edad"]}
+    errors = editor.post("/v1/detainees", child, 422)["errors"]
+    assert [error["pointer"] for error in errors] == ["/name", "/aliases/0"]
+    assert "says that the person is a minor: write the name alone" in errors[0]["detail"]
+    id = editor.post("/v1/detainees", child | {"age_group": "minor"})["id"]
+    editor.patch(f"/v1/detainees/{id}", {"age_group": "adult"}, 422)
+
+
 @pytest.mark.parametrize("max_looked_up", [ledger.MAX_PUBLIC_ENTRIES_LOOKED_UP, -1])
 def test_follower_learns_of_what_was_withheld_merged_or_voided(
     api: Api, conn: Connection, monkeypatch: pytest.MonkeyPatch, max_looked_up: int
