@@ -92,7 +92,9 @@ def state(conn: queries.Connection, question: CitedQuestion, cited: Item) -> Sta
     except RequestError as error:
         if error.slug != "not-found":
             raise
-        return _of_records(conn, cited, [str(question.id)], State(changed=True))
+        # The release event may have been merged before the surviving one became void.
+        void = question.at_present().with_surviving_release(conn) or question
+        return _of_records(conn, cited, [str(void.id)], State(changed=True))
     figures = _FIGURES[question.operation_id]
     if figures(cited) == figures(present):
         return State()

@@ -386,6 +386,25 @@ def test_verdict_that_applies_again_has_changed_when_the_later_one_ended(desk: D
         assert [change["at"] for change in now["changes"]] == [voided_at]
 
 
+def test_page_shows_no_equal_sentence_as_a_change(desk: Desk) -> None:
+    """The answer has more figures than its sentence: here the moment since when it holds, the kinds
+    of release, and the groups."""
+    unverified, reported = desk.release("Ida Prueba"), desk.release("Eva Prueba", [AT])
+    attestation = desk.editor.attest(unverified, desk.sources[0], AT, basis="unattributed")["id"]
+    events = (unverified, reported)
+    citations = [pin(desk.api, f"/v1/release-events/{event}/verification") for event in events]
+    citations.append(pin(desk.api, "/v1/counts?group_by=release_kind"))
+    desk.editor.post(f"/v1/attestations/{attestation}/void", {"reason": "Wrong."}, 200)
+    desk.editor.attest(reported, desk.sources[0], AT, release_kind="exile")
+    for citation in citations:
+        now, text = read(desk.api, citation), page(desk.api, citation)
+        assert (now["changed"], now["present"]["sentence"]) == (True, now["sentence"])
+        assert "The sentence does, but not the whole answer." in text
+        assert "Not any more." not in text
+        assert f'href="{escape(now["present"]["page"])}' in text
+        assert text.count(f"<blockquote>{escape(now['sentence']['en'])}") == 0
+
+
 def test_citation_of_a_merged_release_follows_it(desk: Desk) -> None:
     first, second = (desk.release(f"Rocío Prueba {n}", [AT] * n) for n in (1, 2))
     citation = pin(desk.api, f"/v1/release-events/{first}/verification")
@@ -402,6 +421,22 @@ def test_citation_of_a_merged_release_follows_it(desk: Desk) -> None:
     # The duplicate leads to the same citation as the surviving event.
     urls = [f"/v1/release-events/{id}/verification?as_of={AT}" for id in (first, second)]
     assert pin(desk.api, urls[0])["id"] == pin(desk.api, urls[1])["id"]
+
+
+def test_end_of_a_surviving_release_is_no_merge(desk: Desk) -> None:
+    """The merge left the verdict as it was."""
+    first, second = (desk.release(f"Rocío Prueba {n}", [AT] * 2) for n in (1, 2))
+    citation = pin(desk.api, f"/v1/release-events/{first}/verification")
+    into = {"into": person_of(desk, second)}
+    desk.editor.post(f"/v1/detainees/{person_of(desk, first)}/merge", into)
+    assert not read(desk.api, citation)["changed"]
+    desk.editor.post(f"/v1/release-events/{second}/void", {"reason": "Of another."}, 200)
+    now = read(desk.api, citation)
+    assert (now["changed"], now["since"]) == (True, desk.api.get("/v1/counts")["recorded_as_of"])
+    [change] = now["changes"]
+    assert [(it["resource"], it["action"]) for it in change["because"]] == [
+        ("release_event", "voided")
+    ]
 
 
 def test_figure_of_hidden_people_is_the_public_one(desk: Desk) -> None:
