@@ -630,6 +630,16 @@ def test_a_case_has_only_records_that_it_refers_to(server: str, api: Api) -> Non
     assert {c["key"] for c in case["claims"]} == {announcement, other_announcement}
     assert [len(case[name]) for name in ("detainees", "release_events")] == [1, 2]
     assert_case_is_equal(server, api, announcement)
+    # No facility of a void release event or of a void detention.
+    sol = api.detainee("Sol")
+    detentions = []
+    for person, day in ((sol, "2026-01-02"), (ana, "2026-04-01")):
+        facility = api.post("/v1/facilities", {"name": f"Of {day}", "country": "VE"})["id"]
+        detentions.append(api.detention(person, facility_id=facility, detained_on=day))
+    event = api.event(sol, "2026-01-08", announcement_id=announcement)
+    for path in (f"release-events/{event}", f"detentions/{detentions[1]}"):
+        api.post(f"/v1/{path}/void", {"reason": "Entered by mistake."}, 200)
+    assert json.loads(export(api, f"/v1/claims/{announcement}/case"))["facilities"] == []
     for id in (first_source, "nobody"):
         assert api.get(f"/v1/claims/{id}/case", 404)["type"] == "/problems/not-found"
 

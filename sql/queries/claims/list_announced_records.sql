@@ -67,10 +67,10 @@ WITH RECURSIVE claimed (id, source_id, facility_id, announcement_id, relays) AS 
     FROM release_events e CROSS JOIN LATERAL (
         SELECT h.facility_id
         FROM visible_detentions(%(sees_hidden)s) h
-        WHERE h.detainee_id = e.detainee_id
+        WHERE h.detainee_id = e.detainee_id AND h.voided_at IS NULL
         OFFSET 0
     ) d
-    WHERE e.announcement_id = %(id)s
+    WHERE e.announcement_id = %(id)s AND e.voided_at IS NULL
 )
 SELECT 'sources' AS list, t.source_id AS id FROM related t
 UNION ALL
