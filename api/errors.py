@@ -65,6 +65,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def dated(day: str) -> str:
+    """Return a day, month or year in words for a message: `on 2024-02-09`, `in 2024-02`."""
+    return f"on {day}" if len(day) == len("2024-02-09") else f"in {day}"
+
+
 def not_found(resource: str) -> RequestError:
     """Return the error for an id that names no such resource."""
     return RequestError("not-found", f"There is no {resource} with this id.")

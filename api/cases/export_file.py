@@ -49,7 +49,8 @@ class ExportFile(EntryFile):
         head = _read(stream.readline(_MAX_LINE_BYTES))
         if head.get("version") != EXPORT_VERSION:
             detail = (
-                f"Is version {head.get('version')!r:.100}, but only {EXPORT_VERSION} can be loaded."
+                f"Is version {head.get('version')!r:.100}, but only {EXPORT_VERSION} can be loaded:"
+                " load it with the release of Constancia that wrote it."
             )
             self.add_error("line 1", detail)
         length = stream.seek(0, 2)

@@ -38,8 +38,8 @@ _COLUMN_OF_FIELD = {
     "release_event_id": "released_on",
 }
 _OF_HIDDEN = (
-    "The person of this row is not named: the cell is left out. Send a detention or a release as a "
-    "request of its own, on which an editor decides."
+    "The person of this row is not named: the cell is left out. Send the value as a request of its "
+    "own (for the detainee, a detention or a release event), on which an editor decides."
 )
 
 

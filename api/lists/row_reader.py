@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError
 
 from api.access import ADULT_AGE
 from api.contract import document, fields, schemas
+from api.errors import dated
 from api.lists import columns, list_file
 from api.lists.columns import CellError, Conventions
 from api.lists.list_file import (
@@ -240,8 +241,8 @@ def _check_values(
         adult_since = f"{today.year - ADULT_AGE}{today.isoformat()[4:]}"
         if born < adult_since[: len(born)]:
             detail = (
-                f"{values['age']} is the age of a minor, and a person born in {born} is an adult: "
-                "correct one, or write the age group."
+                f"{values['age']} is the age of a minor, and a person born {dated(born)} is an "
+                "adult: correct one, or write the age group."
             )
             errors.append(RowError(column_of["age"], detail))
     if born and year and not born.startswith(year):

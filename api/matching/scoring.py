@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from rapidfuzz.distance import OSA
 
+from api.errors import dated
 from api.matching import name_comparison
 from api.matching.external_ids import are_alike, external_id_key, is_placeholder
 from api.matching.name_comparison import Feature
@@ -227,8 +228,8 @@ def _detained_on(a: str | None, b: str | None) -> _Evidence | None:
     short, long = sorted((a, b), key=lambda day: (len(day), day))
     if long.startswith(short):
         bits = {4: 0.5, 7: 2.0}.get(len(short), 4.0)
-        return _Evidence(Feature("detained_on", 0.8, f"Both were detained on {short}"), bits)
-    detail = f"Detained on {min(a, b)} and on {max(a, b)}"
+        return _Evidence(Feature("detained_on", 0.8, f"Both were detained {dated(short)}"), bits)
+    detail = f"Detained {dated(min(a, b))} and {dated(max(a, b))}"
     return _Evidence(Feature("detained_on", 0.3, detail), -1)
 
 

@@ -831,7 +831,10 @@ def test_malformed_lines_are_refused(database: str, conn: Connection, text: byte
     errors = errors_of(database, b"".join([head, first, last, *rest]))
     assert "line 3/list" in errors
     errors = errors_of(database, text.replace(b'"version":1', b'"version":2'))
-    assert errors["line 1"] == "Is version 2, but only 1 can be loaded."
+    assert errors["line 1"] == (
+        "Is version 2, but only 1 can be loaded: load it with the release of "
+        "Constancia that wrote it."
+    )
     assert snapshot(conn) == before
 
 

@@ -336,7 +336,7 @@ INVALID_ROWS: Mapping[str, tuple[Mapping[str, str], Sequence[tuple[str | None, s
     ),
     "the age of a minor, born as an adult": (
         {"name": "Ana", "age": "17", "birth_date": "1990-05-01"},
-        [("age", "17 is the age of a minor, and a person born in 1990-05-01 is an adult")],
+        [("age", "17 is the age of a minor, and a person born on 1990-05-01 is an adult")],
     ),
     "an age in months, of a minor": (
         {"name": "Ana", "age": "8 meses"},
@@ -1289,6 +1289,7 @@ def test_a_row_does_not_reveal_records_of_hidden_people(api: Api) -> None:
         for name in ("Rodeo I", "Rodeo II")
     ]
     row = {"name": "Rosaura Canario Vega", "facility": "Rodeo I", "detained_on": "2024-02"}
+    row["sex"] = "male"
     result = preview(writer, table([row]))
     person = apply(writer, result["id"])["rows"][0]["detainee_id"]
     detention = editor.get(f"/v1/detainees/{person}")["detention"]["id"]
@@ -1300,21 +1301,26 @@ def test_a_row_does_not_reveal_records_of_hidden_people(api: Api) -> None:
         result = preview(writer, table([{**row, "facility": facility, "detained_on": day}]))
         (shown,) = result["rows"]
         assert (shown["outcome"], shown["detainee_id"]) == ("same", person)
-        assert {cell["column"] for cell in shown["ignored"]} == {"facility", "detained_on"}
+        ignored = {cell["column"] for cell in shown["ignored"]}
+        assert ignored == {"facility", "detained_on", "sex"}
         # That an editor changed what the key does not see makes no preview outdated.
         editor.patch(f"/v1/detainees/{person}", {"sex": "female"})
         editor.patch(f"/v1/detentions/{detention}", {"charges": day})
         apply(writer, result["id"])
+    # The message names what the key can do.
+    details = {cell["column"]: cell["detail"] for cell in shown["ignored"]}
+    assert "request of its own (for the detainee," in details["sex"]
+    writer.patch(f"/v1/detainees/{person}", {"sex": "male"}, status=202)
     # Nor does a release, of whatever day: before the detention, in it, or near a recorded release.
     editor.event(person, "2026-01-08")
     attestation = {"source_id": editor.source("Diario"), "published_at": "2026-01-09T10:00:00Z"}
     attestation |= {"basis": "first_hand"}
     for day in ("2021-01-01", "2025-01-01", "2026-01-07"):
-        rows = [{"name": row["name"], "released_on": day}]
+        rows = [{"name": row["name"], "sex": row["sex"], "released_on": day}]
         result = preview(writer, table(rows), **attestation)
         (shown,) = result["rows"]
         assert (shown["outcome"], shown["errors"]) == ("same", [])
-        (cell,) = shown["ignored"]
+        _, cell = shown["ignored"]
         assert cell["column"] == "released_on"
         assert "is not named" in cell["detail"]
         apply(writer, result["id"])

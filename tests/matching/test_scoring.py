@@ -156,8 +156,15 @@ def test_match_lists_its_features() -> None:
         ("sex", "Both are female"),
         ("nationalities", "Both have the nationality VE"),
         ("facility_id", "They were held in different facilities"),
-        ("detained_on", "Both were detained on 2024-02"),
+        ("detained_on", "Both were detained in 2024-02"),
     ]
+    for days, detail in (
+        (("2024", "2024"), "Both were detained in 2024"),
+        (("2024-02-09", "2024-02-09"), "Both were detained on 2024-02-09"),
+        (("2024-03", "2024-02-09"), "Detained on 2024-02-09 and in 2024-03"),
+    ):
+        first, second = (person("Rocío Sosa", detained_on=day) for day in days)
+        assert compare(first, second).features[-1].detail == detail
 
 
 def test_different_given_names_make_two_people() -> None:
