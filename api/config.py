@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -35,6 +36,7 @@ _PREFIX = "CONSTANCIA_"
 _SETTINGS_OF_NGINX = ("CONNECTIONS_PER_ADDRESS", "RATE_PER_ADDRESS")
 # Kubernetes sets names such as CONSTANCIA_SERVICE_PORT: these are no misspelled settings.
 _MIN_SIMILARITY = 0.85
+_MIN_CUT_WORD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,20 @@ def _check_names(environ: Mapping[str, str]) -> None:
     for name in environ:
         if name.upper().startswith(_PREFIX) and name not in names.values():
             ending = name.upper().removeprefix(_PREFIX)
-            if near := get_close_matches(ending, names, 1, _MIN_SIMILARITY):
+            near = get_close_matches(ending, names, 1, _MIN_SIMILARITY)
+            if near or (near := [name for name in names if _has_cut_words(ending, name)]):
                 raise ValueError(
                     f"{name[:100]} is not a setting: use {names[near[0]]}, or unset it."
                 )
+
+
+def _has_cut_words(ending: str, other: str) -> bool:
+    """Return whether two names differ only in words cut short: LANG, DATA_DIRECTORY."""
+    pairs = zip_longest(ending.split("_"), other.split("_"), fillvalue="")
+    return all(
+        len(short) >= _MIN_CUT_WORD and long.startswith(short)
+        for short, long in (sorted(pair, key=len) for pair in pairs)
+    )
 
 
 def _positive(environ: Mapping[str, str], name: str, maximum: int) -> int | None:

@@ -92,11 +92,14 @@ def test_day_is_its_end_in_the_time_zone_of_the_settings(database: str) -> None:
         ("CONSTANCIA_TIMEZONE", "CONSTANCIA_TIME_ZONE"),
         ("CONSTANCIA_DATABASE_URL", "DATABASE_URL"),
         ("constancia_language", "CONSTANCIA_LANGUAGE"),
+        ("CONSTANCIA_LANG", "CONSTANCIA_LANGUAGE"),
+        ("CONSTANCIA_DATA_DIRECTORY", "CONSTANCIA_DATA_DIR"),
     ):
         result = constancia("counts", DATABASE_URL=database, **{misspelled: "x"})
         check_error(result, f"{misspelled} is not a setting: use {setting}, or unset it.")
     # Of nginx.sh, of compose.yaml and of Kubernetes.
     others = ("RATE_PER_ADDRESS", "CONNECTIONS_PER_ADDRESS", "HOST", "PORT", "SERVICE_PORT")
+    others += ("SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT_80_TCP", "PORT_80_TCP_ADDR", "DB_PORT")
     foreign = {f"CONSTANCIA_{name}": "1" for name in others}
     assert constancia("counts", DATABASE_URL=database, **foreign).exit_code == 0
 
