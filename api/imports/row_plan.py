@@ -95,6 +95,7 @@ def plan(stored: StoredPerson | None, content: Mapping[str, Any], now: datetime)
     row_plan.detainee = _plan_detainee(stored.detainee, content["detainee"])
     row_plan.overwritten = _overwritten(stored.detainee, row_plan.detainee)
     updated = {**stored.detainee, **row_plan.detainee}
+    detainees.check_new_aliases(stored.detainee, updated, content["detainee"])
     error = detainees.birth_date_error(updated, now) if row_plan.detainee else None
     if error is None and "born" in content:
         error = detainees.birth_error(content["born"], updated["age_group"], now)

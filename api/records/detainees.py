@@ -152,6 +152,15 @@ def check_names(detainee: Body) -> None:
     _raise(*_name_errors(detainee))
 
 
+def check_new_aliases(before: Body, after: Body, listed: Body) -> None:
+    """Check those of the listed names that are new aliases of a recorded person."""
+    new = {*after["aliases"]} - {*before["aliases"]}
+    name, *aliases = (
+        name if name in new else "" for name in (listed["name"], *listed.get("aliases", ()))
+    )
+    check_names({**after, "name": name, "aliases": aliases})
+
+
 def _name_errors(detainee: Body) -> Iterator[FieldError]:
     if detainee.get("withheld"):
         return

@@ -213,6 +213,19 @@ def test_a_pseudonym_is_not_imported_as_a_name(
     assert editor.get(f"/v1/detainees/{person}")["aliases"] == []
 
 
+def test_a_name_that_says_that_a_person_is_a_minor_is_no_alias_of_one_who_is_named(
+    editor: Api,
+) -> None:
+    record_person(editor)
+    case = case_of_one("Belisario José Quintanar Ozores (menor)", aliases=["Beli (menor de edad)"])
+    result = preview(editor, case)
+    pointers = [error["pointer"] for error in row_of(result, "/detainees/0")["errors"]]
+    assert pointers == ["/detainees/0/name", "/detainees/0/aliases/0"]
+    case["detainees"][0]["withheld"] = True
+    row = row_of(preview(editor, case), "/detainees/0")
+    assert row["changes"] == ["aliases", "withheld"]
+
+
 def test_a_person_with_another_spelling_is_matched(editor: Api, conn: queries.Connection) -> None:
     person, event = record_person(editor)
     result = preview(editor, case_of_one(occupation="médico"))
