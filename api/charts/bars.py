@@ -14,6 +14,7 @@ from babel import dates
 from api.charts import legends, svg
 from api.charts.legends import Entry
 from api.charts.svg import LINE_HEIGHT, MARGIN, Drawing, Label, Shape, Style
+from api.wording import words
 
 MAX_ROWS = 15
 """The most rows of a chart. More are in the table beside it."""
@@ -48,30 +49,28 @@ class _Row:
 
 
 def draw_claims(
-    comparisons: Sequence[Answer], sources: Mapping[str, str], zone: str, style: Style
+    comparisons: Sequence[Answer], names: Mapping[str, str], zone: str, style: Style
 ) -> Drawing:
-    """Draw comparisons of claims, with the names of their sources by id."""
+    """Draw comparisons of claims, with the names of their sources and facilities by id."""
     entries = [
         Entry("claimed", style.text("Claimed"), "mark"),
         Entry("confirmed", style.text("Confirmed at that time"), "bar"),
         Entry("reported", style.text("Documented, not confirmed"), "bar"),
     ]
-    rows = [
-        _claim(comparison, sources[comparison["claim"]["source_id"]], zone, style)
-        for comparison in comparisons
-    ]
+    rows = [_claim(comparison, names, zone, style) for comparison in comparisons]
     return _draw(style.text("Claims beside the confirmed figure"), "", rows, entries, style)
 
 
-def _claim(comparison: Answer, source: str, zone: str, style: Style) -> _Row:
+def _claim(comparison: Answer, names: Mapping[str, str], zone: str, style: Style) -> _Row:
     claim, claimed, confirmed = (comparison[name] for name in ("claim", "claimed", "confirmed"))
+    source = names[claim["source_id"]]
     if claim["is_confidential"]:
         source = style.text("A confidential source of %(name)s") % {"name": source}
     at = datetime.fromisoformat(claim["as_of"]).astimezone(ZoneInfo(zone))
     day = dates.format_date(at, "medium", locale=style.locale)
     figure = style.text("Claimed: %(figure)s") % {
         "figure": _quantity(claimed, claim["qualifier"], style)
-    }
+    } + words.in_language(style.locale.language).scope(claim, names)
     verdict = _verdict(comparison["reason"] or comparison["verdict"], style)
     if comparison["reason"] is not None:
         return _Row(source, day, (), claimed, [figure, verdict])
@@ -79,8 +78,8 @@ def _claim(comparison: Answer, source: str, zone: str, style: Style) -> _Row:
     undisclosed = comparison["undisclosed"] or {}
     documented = sum(comparison[name] + undisclosed.get(name, 0) for name in _DOCUMENTED)
     bars = [("confirmed", confirmed), ("reported", documented - confirmed)]
-    words = style.text("confirmed: %(figure)s") % {"figure": style.figure(confirmed)}
-    return _Row(source, day, bars, claimed, [figure, words, verdict])
+    beside = style.text("confirmed: %(figure)s") % {"figure": style.figure(confirmed)}
+    return _Row(source, day, bars, claimed, [figure, beside, verdict])
 
 
 def _verdict(verdict: str, style: Style) -> str:
@@ -210,15 +209,15 @@ def _draw(
     for row in shown:
         row_shapes, y = _draw_row(row, y, scale, style)
         shapes += row_shapes
-    words = [row.words for row in shown]
+    in_words = [row.words for row in shown]
     if len(rows) > len(shown):
         more = style.text("Not shown here: %(figure)s more.") % {
             "figure": style.figure(len(rows) - len(shown))
         }
         shapes.append(Label(MARGIN, y + LINE_HEIGHT, more, "m"))
-        words.append(more)
+        in_words.append(more)
         y += LINE_HEIGHT + 4
-    return Drawing(title, words, shapes, y + 4, sentence)
+    return Drawing(title, in_words, shapes, y + 4, sentence)
 
 
 def _draw_row(row: _Row, y: float, scale: float, style: Style) -> tuple[list[Label | Shape], float]:

@@ -92,7 +92,7 @@ def get_claims_svg(
 ) -> Answer:
     compared = _comparisons(conn, limit, filters, asked)
     drawing = bars.draw_claims(
-        compared["items"], _sources(conn, compared["items"]), asked.time_zone, _style(look)
+        compared["items"], _names(conn, compared["items"]), asked.time_zone, _style(look)
     )
     return _image(drawing, look)
 
@@ -151,14 +151,25 @@ def _comparisons(
     return cast(Item, cast(Answer, compared).content)
 
 
-def _sources(conn: queries.Connection, compared: Sequence[Item]) -> Mapping[str, str]:
-    """Return the names of the sources of claims, as recorded at the moment of the answer."""
+def _names(conn: queries.Connection, compared: Sequence[Item]) -> Mapping[str, str]:
+    """Return the names of the sources and facilities of claims, by id, as recorded at the moment of
+    the answer.
+    """
     if not compared:
         return {}
     citation = compared[0]["citation"]
     moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
-    ids = {UUID(comparison["claim"]["source_id"]) for comparison in compared}
-    names = citations.recorded_names(conn, moments, sources=list(ids))
+    sources, facilities = (
+        list(
+            {
+                UUID(comparison["claim"][name])
+                for comparison in compared
+                if comparison["claim"][name]
+            }
+        )
+        for name in ("source_id", "facility_id")
+    )
+    names = citations.recorded_names(conn, moments, sources=sources, facilities=facilities)
     return {str(id): name for id, name in names.items()}
 
 

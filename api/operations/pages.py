@@ -261,7 +261,7 @@ def get_source_page(
         ],
         claims=published,
         has_more_claims=further is not None,
-        names=records.names(conn, "sources/list", "Source", others - {None}),
+        names=records.names_in_claims(conn, published, others - {None}),
         cursor=following,
     )
 
@@ -280,7 +280,7 @@ def get_figures_page(
     content = _content(compared)
     comparisons = content["items"]
     claimants = _claimants(conn, comparisons)
-    names = {id: source["name"] for id, source in claimants.items()}
+    names = records.names_in_claims(conn, [comparison["claim"] for comparison in comparisons])
     return _page(
         "figures.html",
         lang,

@@ -1,6 +1,6 @@
 """Recorded objects as the operations of the API respond with them, for pages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import orjson
@@ -29,6 +29,18 @@ def items(
 def names(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> Mapping[str, str]:
     """Return the public names of records, by id."""
     return {id: item["name"] for id, item in by_id(conn, query, schema, ids).items()}
+
+
+def names_in_claims(
+    conn: queries.Connection, claims: Sequence[Item], sources: Iterable[str] = ()
+) -> Mapping[str, str]:
+    """Return the names of the sources and facilities of claims, and of these sources, by id."""
+    speakers = {*sources, *(claim["source_id"] for claim in claims)}
+    facilities = {claim["facility_id"] for claim in claims} - {None}
+    return {
+        **names(conn, "sources/list", "Source", speakers),
+        **names(conn, "facilities/list", "Facility", facilities),
+    }
 
 
 def by_id(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> Mapping[str, Item]:

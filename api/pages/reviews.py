@@ -11,7 +11,7 @@ from typing import Any
 from api.database import queries
 from api.pages import feeds, records
 from api.verification.rule import RULE
-from api.wording import catalogs, vocabulary
+from api.wording import vocabulary
 from api.wording.words import Words
 
 # The label of a rating and its number, from 1 (false) to 5 (true). Only `confirmed` and `refuted`
@@ -101,12 +101,6 @@ def _of_claim(
     claim = comparison["claim"]
     author = spoken.speaker(source["name"], is_confidential=claim["is_confidential"])
     figure = spoken.figure(claim["value"], claim["qualifier"])
-    scope = {
-        "occurred_from": claim["window_start"],
-        "nationality": claim["nationality"],
-        "age_group": claim["age_group"],
-    }
-    only = vocabulary.filters({name: value for name, value in scope.items() if value is not None})
     appearance = {"appearance": {"@type": "CreativeWork", "url": claim["url"]}}
     return _review(
         f"{base}v1/claims/{claim['id']}#review",
@@ -116,7 +110,7 @@ def _of_claim(
         {
             "@type": "Claim",
             "text": f"{spoken.label(claim['kind'], 'claim_kind')}: {figure}"
-            + only[catalogs.LANGUAGES.index(spoken.language)],
+            + spoken.scope(claim, {}),
             "author": {
                 "@type": "Person" if source["kind"] in _PERSONS else "Organization",
                 "name": feeds.printable(author),

@@ -126,6 +126,7 @@ def _environment(language: Language) -> Environment:
         "speaker": texts.speaker,
         "number": texts.number,
         "figure": texts.figure,
+        "scope": texts.scope,
         "steps": timeline.steps,
         "script_data": _script_data,
         "to_second": words.to_second,

@@ -159,6 +159,23 @@ class Words:
             return self.text("no figure")
         return self.label(qualifier, "qualifier") % {"n": self.number(value)}
 
+    def scope(self, claim: Mapping[str, Any], names: Mapping[str, str]) -> str:
+        """Return which people a claim counts, as ` (counting only minors)`; empty if all.
+
+        `names` are those of facilities, by id.
+        """
+        facility = claim["facility_id"]
+        values = {
+            "facility": names.get(facility, facility),
+            "nationality": claim["nationality"],
+            "age_group": claim["age_group"],
+            "occurred_from": claim["window_start"],
+        }
+        return vocabulary.filters(
+            {name: value for name, value in values.items() if value is not None},
+            of_releases=claim["kind"] in ("announced", "released"),
+        )[self._place]
+
     def day(self, value: str) -> str:
         """Return a day, a month or a year in words."""
         return vocabulary.partial_day(value)[self._place]

@@ -56,7 +56,12 @@ def comparison(source: str, claimed: int | None, verdict: str, **more: object) -
         "claim": {
             "source_id": source,
             "is_confidential": False,
+            "kind": "released",
             "as_of": "2026-01-10T02:00:00Z",
+            "window_start": "2026-01-08",
+            "facility_id": "long" if source == "long" else None,
+            "age_group": None,
+            "nationality": None,
             "qualifier": "exact",
         },
         "claimed": claimed,
