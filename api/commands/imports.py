@@ -2,22 +2,29 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
 import click
-from marshmallow import ValidationError
 
 from api.cases import data_package, export, loader
 from api.cases.format import RESOURCES
 from api.commands import options, store, terminal
-from api.contract import document, schemas
 from api.database import connections, queries
 from api.identity.name_similarity import name_key
-from api.imports import case_import, import_store, list_apply, list_preview, row_plan
+from api.imports import (
+    case_import,
+    facility_decisions,
+    import_store,
+    list_apply,
+    list_preview,
+    row_plan,
+)
 from api.lists import columns
 from api.lists.columns import Conventions
+from api.matching.scoring import Person
 from api.rendering import media_types
 
 _CASE_SUFFIX = ".json"
@@ -141,7 +148,7 @@ def import_(data_dir: Path | None, file: Path, **choices: Any) -> None:
     for confirmation, then writes. Without a terminal it writes with --yes only, and only if options
     have all decisions.
     """
-    facilities = [_facility_option(choice) for choice in choices["facility_decisions"]]
+    facilities = [options.facility_option(choice) for choice in choices["facility_decisions"]]
     if not (choices["yes"] or choices["dry_run"] or _is_interactive()):
         raise click.UsageError(
             "There is no terminal to ask for confirmation. "
@@ -190,47 +197,17 @@ def _mapping(choices: Mapping[str, Any]) -> columns.ColumnMapping:
     mapping = dict(columns.read_mapping(choices["mapping"]))
     for choice in choices["column"]:
         column, equals, field = choice.rpartition("=")
-        if not equals:
+        if not (equals and (not field or columns.is_field(field))):
             raise click.UsageError(
-                f"--column {choice!r} has no field: write NAME=FIELD, such as C.I.=id:cedula."
+                f"--column {choice!r} has no field: write NAME=FIELD, such as C.I.=id:cedula. "
+                f"Leave FIELD empty to ignore the column, or use {', '.join(columns.FIELDS)}SCHEME."
             )
         mapping[column] = field or None
-    columns.check_mapping(mapping)
     return mapping
 
 
 def _is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _facility_option(choice: str) -> Mapping[str, Any]:
-    """Return the decision of --facility."""
-    name, _, text = choice.rpartition("=")
-    try:
-        return _facility_decision(name, text)
-    except click.UsageError as error:
-        raise click.UsageError(
-            f"--facility {choice!r}: {error.message} Write NAME=ID with the id of a facility, "
-            "NAME=new:VE with its country, or NAME=skip."
-        ) from None
-
-
-def _facility_decision(name: str, text: str) -> Mapping[str, Any]:
-    """Return a decision on a name, as the contract describes it. Raise UsageError if it is none."""
-    kind, _, area = text.partition(":")
-    country, _, region = area.partition(":")
-    decision = {"name": name, "decision": kind}
-    if kind == "new":
-        decision |= {"country": country, "region": region} if region else {"country": country}
-    elif text != "skip":
-        decision |= {"decision": "same", "facility_id": text}
-    schema = schemas.body_schema(document.load().schema("FacilityDecision"))
-    try:
-        return cast(Mapping[str, Any], schema.load(decision))
-    except ValidationError as error:
-        field = schemas.field_errors(error)[0]
-        name = field.pointer.strip("/").replace("facility_id", "id")
-        raise click.UsageError(f"The {name} is wrong: {field.detail}") from None
 
 
 def _review(
@@ -251,7 +228,7 @@ def _review(
     interactive = _is_interactive()
     decisions = [*_skip_invalid(conn, id, preview, choices, interactive=interactive)]
     facilities = _decide_facilities(conn, id, preview, facilities, interactive=interactive)
-    decisions += _decide_duplicates(conn, id, preview, choices, interactive=interactive)
+    decisions += _decide_duplicates(conn, id, preview, choices, facilities, interactive=interactive)
     decided = {decision["row"]: decision["decision"] for decision in decisions}
     decisions += _skip_rows_of_skipped(conn, id, preview, decided)
     if interactive and not choices["yes"]:
@@ -336,9 +313,13 @@ def _decide_facilities(
 ) -> Sequence[Mapping[str, Any]]:
     """Return the decisions on the names of facilities that need one; ask for those not given."""
     names = {name_key(name["name"]): name for name in preview["facilities"]}
+    shown = facility_decisions.names_of_rows(conn, id) if names else {}
+    hidden = {key for key in names if key in shown and not shown[key]["public_rows"]}
     needed = []
     for decision in decisions:
         if name_key(decision["name"]) in names:
+            if decision["decision"] == "new" and name_key(decision["name"]) in hidden:
+                raise click.UsageError(facility_decisions.disclosure(decision["name"]))
             needed.append(decision)
         else:
             store.progress(f"The facility {decision['name']!r} needs no decision.")
@@ -352,30 +333,34 @@ def _decide_facilities(
             "facility, new:COUNTRY or skip in the place of the dots."
         )
     places = _places_of_facilities(conn, id, preview) if undecided else {}
-    return [*needed, *(_ask_facility(conn, name, places[name["name"]]) for name in undecided)]
+    asked = [(n, places[n["name"]], name_key(n["name"]) in hidden) for n in undecided]
+    return [*needed, *(_ask_facility(conn, *question) for question in asked)]
 
 
 def _ask_facility(
-    conn: queries.Connection, name: Mapping[str, Any], places: Sequence[str]
+    conn: queries.Connection, name: Mapping[str, Any], places: Sequence[str], is_of_hidden: bool
 ) -> Mapping[str, Any]:
-    """Ask the operator which facility has a name."""
+    """Ask the operator which facility has a name. One of hidden people alone is not recorded."""
     for line in terminal.listed_facility(name, places):
         store.progress(line)
     ids = {str(i): str(c["facility_id"]) for i, c in enumerate(name["candidates"], 1)}
 
     def decide(answer: str) -> Mapping[str, Any]:
         answer = {"s": "skip", **ids}.get(answer, answer)
+        if is_of_hidden and answer.partition(":")[0] in ("n", "new"):
+            raise click.UsageError(facility_decisions.disclosure(name["name"]))
         if answer == "n":
             country = "Country of the new facility, such as VE"
             return click.prompt(country, value_proc=lambda code: decide(f"new:{code}"), err=True)
-        decision = _facility_decision(name["name"], answer)
+        decision = options.facility_decision(name["name"], answer)
         asked = [id for id in [decision["facility_id"]] if id is not None]
         if len(queries.rows(conn, "facilities/list_existing_ids", ids=asked)) < len(asked):
             raise click.UsageError("There is no facility with this id.")
         return decision
 
     numbers = "its number, " if ids else ""
-    question = f"Which is it: {numbers}its id, n for a new one, or s to leave the cells out?"
+    new = "" if is_of_hidden else "n for a new one, "
+    question = f"Which is it: {numbers}its id, {new}or s to leave the cells out?"
     return click.prompt(question, value_proc=decide, err=True)
 
 
@@ -384,11 +369,13 @@ def _decide_duplicates(
     id: UUID,
     preview: Mapping[str, Any],
     choices: Mapping[str, Any],
+    decided: Sequence[Mapping[str, Any]],
     *,
     interactive: bool,
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the operator's decision on each possible duplicate."""
+    """Yield the operator's decision on each possible duplicate, by the `decided` facilities."""
     undecided = 0
+    ids = {name_key(it["name"]): str(it["facility_id"]) for it in decided if it["facility_id"]}
     facilities = {str(it.id): it._asdict() for it in queries.rows(conn, "facilities/list_names")}
     for duplicate in import_store.all_possible_duplicates(conn, id):
         if choices["skip_doubtful"]:
@@ -397,9 +384,10 @@ def _decide_duplicates(
         place = _place(preview, duplicate.row).capitalize()
         store.progress(f"{place} may be recorded already:")
         candidates = [
-            (_title(preview, candidate), candidate.person) for candidate in duplicate.candidates
+            (_title(preview, candidate), _compared(candidate, ids))
+            for candidate in duplicate.candidates
         ]
-        for line in terminal.side_by_side(duplicate.person, candidates, facilities):
+        for line in terminal.side_by_side(_compared(duplicate, ids), candidates, facilities):
             store.progress(f"  {line}")
         if interactive:
             yield _ask(duplicate)
@@ -429,6 +417,16 @@ def _title(preview: Mapping[str, Any], candidate: import_store.RowCandidate) -> 
     if candidate.row is not None:
         return _place(preview, candidate.row)
     return str(candidate.detainee_id)
+
+
+def _compared(
+    row: import_store.PossibleDuplicate | import_store.RowCandidate, ids: Mapping[str, str]
+) -> Person:
+    """Return a person with the facility that was decided for an unknown name, or else the name."""
+    name = row.facility_name
+    if name is None:
+        return row.person
+    return replace(row.person, facility_id=ids.get(name_key(name), name))
 
 
 def _ask(duplicate: import_store.PossibleDuplicate) -> Mapping[str, Any]:

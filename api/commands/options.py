@@ -1,6 +1,6 @@
 """Options and parameter types that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, cast
@@ -72,6 +72,36 @@ class Name(click.ParamType[str]):
             return cast(str, schema.load({"name": value})["name"])
         except ValidationError as error:
             self.fail(schemas.field_errors(error)[0].detail, param, ctx)
+
+
+def facility_option(choice: str) -> Mapping[str, Any]:
+    """Return the decision of --facility."""
+    name, _, text = choice.rpartition("=")
+    try:
+        return facility_decision(name, text)
+    except click.UsageError as error:
+        raise click.UsageError(
+            f"--facility {choice!r}: {error.message} Write NAME=ID with the id of a facility, "
+            "NAME=new:VE with its country, or NAME=skip."
+        ) from None
+
+
+def facility_decision(name: str, text: str) -> Mapping[str, Any]:
+    """Return a decision on a name, as the contract describes it. Raise UsageError if it is none."""
+    kind, _, area = text.partition(":")
+    country, _, region = area.partition(":")
+    decision = {"name": name, "decision": kind}
+    if kind == "new":
+        decision |= {"country": country, "region": region} if region else {"country": country}
+    elif text != "skip":
+        decision |= {"decision": "same", "facility_id": text}
+    schema = schemas.body_schema(document.load().schema("FacilityDecision"))
+    try:
+        return cast(Mapping[str, Any], schema.load(decision))
+    except ValidationError as error:
+        field = schemas.field_errors(error)[0]
+        name = field.pointer.strip("/").replace("facility_id", "id")
+        raise click.UsageError(f"The {name} is wrong: {field.detail}") from None
 
 
 def data_dir(command: Callable[..., None]) -> Callable[..., None]:

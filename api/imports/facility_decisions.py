@@ -168,6 +168,15 @@ def _choice(decision: Mapping[str, Any]) -> Sequence[Any]:
     return decision["decision"], id, decision["country"], decision["region"]
 
 
+def disclosure(name: str) -> str:
+    """Return the error of a facility to record that only hidden people of a list are at."""
+    return (
+        f"Only people who are not named are at {name!r}, and a facility recorded together with "
+        "them tells where they are: record it some time before with POST /v1/facilities and decide "
+        "same, or decide skip."
+    )
+
+
 class FacilityDecisions:
     """The decisions sent on the undecided names of a list.
 
@@ -252,9 +261,7 @@ class FacilityDecisions:
         return [
             FieldError(
                 pointer("facility_decisions", i, "decision"),
-                f"Only people who are not named are at {self._decisions[i]['name']!r}, and a "
-                "facility recorded together with them tells where they are: record it some time "
-                "before with POST /v1/facilities and decide same, or decide skip.",
+                disclosure(self._decisions[i]["name"]),
             )
             for key, i in self._first_indexes.items()
             if self._decisions[i]["decision"] == "new"

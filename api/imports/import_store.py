@@ -283,6 +283,8 @@ class RowCandidate(NamedTuple):
     row: int | None
     person: Person
     match: Match
+    facility_name: str | None = None
+    """The name of a facility that needs a decision, of the person of an earlier row."""
 
 
 class PossibleDuplicate(NamedTuple):
@@ -291,6 +293,8 @@ class PossibleDuplicate(NamedTuple):
     row: int
     person: Person
     candidates: Sequence[RowCandidate]
+    facility_name: str | None
+    """The name of a facility that needs a decision."""
 
 
 def possible_duplicates(
@@ -308,12 +312,8 @@ def possible_duplicates(
         row.id: Person.from_record(row._asdict())
         for row in queries.rows(conn, "matching/list_people", ids=ids, sees_hidden=sees_hidden)
     }
-    earlier = {
-        number: row_reader.person(content)
-        for number, content in contents(
-            conn, id, {other for row in undecided for other in row.candidate_rows}
-        ).items()
-    }
+    earlier = contents(conn, id, {other for row in undecided for other in row.candidate_rows})
+    listed = {number: row_reader.person(content) for number, content in earlier.items()}
     duplicates = {}
     for row in undecided:
         person = row_reader.person(row_reader.from_json(row.content))
@@ -324,13 +324,21 @@ def possible_duplicates(
                 if other in people
             ),
             *(
-                RowCandidate(None, other, earlier[other], compare(person, earlier[other]))
+                RowCandidate(
+                    None,
+                    other,
+                    listed[other],
+                    compare(person, listed[other]),
+                    earlier[other].get("facility"),
+                )
                 for other in row.candidate_rows
                 if other in earlier
             ),
         ]
         candidates.sort(key=lambda candidate: -candidate.match.score)
-        duplicates[row.row] = PossibleDuplicate(row.row, person, candidates)
+        duplicates[row.row] = PossibleDuplicate(
+            row.row, person, candidates, row.content.get("facility")
+        )
     return duplicates
 
 

@@ -350,3 +350,36 @@ def test_command_asks_once_for_each_name(
     assert sorted(map(str, held_in(conn).values())) == ["La Roca"] * 3 + ["Rodeo I"] * 2
     country = conn.execute("SELECT country FROM facilities WHERE name = 'La Roca'").fetchone()
     assert country.country == "CO"
+
+
+@linux
+def test_command_offers_no_new_facility_for_hidden_people_alone(
+    tmp_path: Path, database: str, prisons: dict[str, str], conn: Connection
+) -> None:
+    file = tmp_path / "minors.csv"
+    people = [("Nieves Canario Vega", "minor", "La Roca"), ("Ana Prueba", "adult", "")]
+    names = ("name", "age_group", "facility")
+    file.write_bytes(table([dict(zip(names, person, strict=True)) for person in people]))
+    refusal = "Only people who are not named are at 'La Roca'"
+    option = ("--facility", "La Roca=new:VE")
+    result = constancia("import", file, "--yes", *option, DATABASE_URL=database)
+    assert (result.exit_code, refusal in result.stderr) == (2, True)
+    typed = f"n\nnew:VE\n{prisons['Rodeo I']}\ny\n"
+    exit_code, output = run_on_a_terminal(typed, "import", file, DATABASE_URL=database)
+    assert (exit_code, output.count(refusal), "n for a new" in output) == (0, 2, False), output
+    assert held_in(conn) == {"Nieves Canario Vega": "Rodeo I"}
+
+
+@linux
+@pytest.mark.parametrize(("answer", "shown"), [("1", "Rodeo I (VE)"), ("s", "Rodeo Uno")])
+def test_command_compares_people_by_the_decided_facility(
+    answer: str, shown: str, tmp_path: Path, database: str, editor: Api, prisons: dict[str, str]
+) -> None:
+    editor.detainee("Fermín Otero")
+    file = tmp_path / "list.csv"
+    file.write_bytes(table([{"name": "Fermín A. Otero", "facility": "Rodeo Uno"}]))
+    typed = f"{answer}\nskip\ny\n"
+    exit_code, output = run_on_a_terminal(typed, "import", file, DATABASE_URL=database)
+    assert exit_code == 0, output
+    rows = [line.split() for line in output.splitlines()]
+    assert ["facility", *shown.split()] in rows, output

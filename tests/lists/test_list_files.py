@@ -275,8 +275,10 @@ def test_command_takes_sheet_columns_and_encoding(
     columns = ["--column", "Preso=name", "--column", "Ficha=id:ficha", "--column", "Nº="]
     result = run(text, "--yes", *columns[:-2])
     assert (result.exit_code, "'Nº'" in result.stderr) == (1, True), result.stderr
-    result = run(text, "--yes", "--column", "Preso")
-    assert (result.exit_code, "has no field: write NAME=FIELD" in result.stderr) == (2, True)
+    for column in ("Preso", "Preso=bar"):
+        result = run(text, "--yes", "--column", column)
+        refusal = f"--column {column!r} has no field: write NAME=FIELD"
+        assert (result.exit_code, refusal in result.stderr) == (2, True)
     result = run(text, "--yes", *columns, "--encoding", "utf-8")
     assert (result.exit_code, "UTF-8" in result.stderr) == (1, True), result.stderr
     result = run(text, "--yes", *columns, "--encoding", "windows-1252")
