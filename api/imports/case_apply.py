@@ -2,6 +2,7 @@
 
 from itertools import chain
 from tempfile import TemporaryFile
+from typing import cast
 from uuid import UUID
 
 from api.access import Caller
@@ -43,6 +44,7 @@ class CaseWriter:
             )
             self._case_import.run()
         self._check_outcomes()
+        self._check_facilities()
 
     def _check_outcomes(self) -> None:
         outcomes = {outcome.row: outcome for outcome in self._case_import.outcomes.values()}
@@ -71,6 +73,33 @@ class CaseWriter:
             raise import_store.outdated(*different)
         if wrong_decisions:
             raise invalid(*wrong_decisions)
+
+    def _check_facilities(self) -> None:
+        """Refuse to write a facility together with hidden people alone.
+
+        The moments of records are public: such a facility would tell where these people are.
+        """
+        rows: dict[str, dict[UUID, int]] = {"facility": {}, "detainee": {}, "detention": {}}
+        for outcome in self._case_import.outcomes.values():
+            if outcome.resource in rows and outcome.outcome in {"new", "changed"}:
+                rows[outcome.resource][cast(UUID, outcome.record_id)] = outcome.row
+        errors = [
+            FieldError(
+                f"/rows/{rows['facility'][facility.id]}",
+                f"Only people who are not named are at {facility.name!r}, and a facility written "
+                "together with them tells where they are: write it some time before with POST or "
+                "PATCH /v1/facilities, and import the case again.",
+            )
+            for facility in queries.rows(
+                self._conn,
+                "imports/list_disclosing_facilities",
+                facility_ids=list(rows["facility"]),
+                detainee_ids=list(rows["detainee"]),
+                detention_ids=list(rows["detention"]),
+            )
+        ]
+        if errors:
+            raise invalid(*errors)
 
     def record(self) -> None:
         """Verify what was written. Raise import-outdated if a status differs."""

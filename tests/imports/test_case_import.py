@@ -833,6 +833,49 @@ def test_a_case_does_not_disclose_hidden_people(api: Api, editor: Api) -> None:
     assert not api.get(f"/v1/detainees/{person}")["is_named"]
 
 
+def test_a_facility_of_hidden_people_alone_is_not_written_with_them(
+    api: Api, editor: Api, conn: queries.Connection
+) -> None:
+    """Its moment is public, and that of the people: it would tell where they are."""
+    editor.post("/v1/facilities", {"name": "Yare", "country": "VE"})
+    held = {"detained_on": "2024-02", "whereabouts": "known"}
+    case = case_of_one(detention={"facility": "rodeo", **held})
+    case["facilities"] = [
+        {"key": "roca", "name": "La Roca", "country": "VE"},
+        {"key": "yare", "name": "Yare", "aliases": ["Penal de Yare"], "country": "VE"},
+        {"key": "rodeo", "name": "Rodeo I", "country": "VE"},
+    ]
+    case["detainees"] += [
+        {
+            "key": "child",
+            "name": "Nieves Canario Vega",
+            "age_group": "minor",
+            "detention": {"facility": "yare", **held},
+        },
+        {"key": "she", "name": "Elvira Prueba Soto", "withheld": True},
+    ]
+    case["detentions"] = [
+        {
+            "key": key,
+            "detainee": "she",
+            "facility": facility,
+            "detained_on": f"{year}-02",
+            "began_on": f"{year}-02-01",
+            "created_at": MORNING,
+        }
+        for key, facility, year in (("first", "rodeo", 2024), ("second", "roca", 2025))
+    ]
+    before = snapshot(conn)
+    problem = apply(editor, preview(editor, case)["id"], status=422)
+    assert {error["pointer"] for error in problem["errors"]} == {"/rows/2", "/rows/3"}
+    assert snapshot(conn) == before
+    editor.post("/v1/facilities", {"name": "La Roca", "country": "VE"})
+    del case["facilities"][1]["aliases"]
+    apply(editor, preview(editor, case)["id"])
+    names = [facility["name"] for facility in api.get("/v1/facilities")["items"]]
+    assert sorted(names) == ["La Roca", "Rodeo I", "Yare"]
+
+
 # The command.
 
 
