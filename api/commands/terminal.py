@@ -103,10 +103,11 @@ def comparisons(
     """Yield a line per claim. `names` maps ids of sources, facilities and claims to names."""
     figures = ("claimed", "confirmed", "disputed", "reported", "gap")
     yield from _table(
-        [f"as of ({_zone(settings)})", *figures, "verdict", "scope", "source"],
+        [f"as of ({_zone(settings)})", "qualifier", *figures, "verdict", "scope", "source"],
         [
             [
                 _local(settings, item["claim"]["as_of"]),
+                item["claim"]["qualifier"].replace("_", " "),
                 *("" if item[name] is None else f"{item[name]:,}" for name in figures),
                 item["verdict"] + (f" ({item['reason']})" if item["reason"] else ""),
                 _scope(settings, item["claim"], names),

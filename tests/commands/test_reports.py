@@ -183,7 +183,9 @@ def test_terminal_marks_retracted_claims(api: Api) -> None:
     paper = desk.editor.source("Correo", "news_outlet")
     facility = desk.editor.post("/v1/facilities", {"name": "Rodeo I", "country": "VE"})["id"]
     scope = {"facility_id": facility, "window_start": "2026-01-08", "age_group": "adult"}
-    claim = desk.claim(coalition, "released", "2026-01-09T12:30:00Z", value=11, **scope)
+    claim = desk.claim(
+        coalition, "released", "2026-01-09T12:30:00Z", value=11, qualifier="at_least", **scope
+    )
     relays = [{"claim_id": claim["id"]}]
     relay = desk.claim(paper, "released", "2026-01-09T13:00:00Z", value=1100, relays=relays)
     names = {
@@ -199,10 +201,11 @@ def test_terminal_marks_retracted_claims(api: Api) -> None:
 
     head, newer, older = lines()
     assert head.split() == [
-        *("as", "of", "(UTC)", "claimed", "confirmed", "disputed", "reported", "gap"),
+        *("as", "of", "(UTC)", "qualifier", "claimed", "confirmed", "disputed", "reported", "gap"),
         *("verdict", "scope", "source"),
     ]
-    assert newer.startswith("2026-01-09 13:00    1,100 ")
+    assert newer.startswith("2026-01-09 13:00  unspecified    1,100 ")
+    assert older.startswith("2026-01-09 12:30  at least          11 ")
     assert newer.endswith("  Correo, relaying Coalición")
     assert older.endswith("  since 2026-01-08, Rodeo I, adult  Coalición")
     for id in (claim["id"], relay["id"]):
