@@ -5,6 +5,7 @@ A case names its entries by keys. The id of an entry is made from the name of th
 the record: that is random, since an id made from a key would reveal the key.
 """
 
+import codecs
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -29,6 +30,7 @@ _MAX_DEPTH = 20
 # An escape, or a surrogate pair of escapes; the group is a lone surrogate.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]|(u[dD][89a-fA-F])|.)", re.DOTALL)
 _MAX_ESCAPE_BYTES = 12
+_MAX_PART_BYTES = 1 << 16
 
 
 class State(Enum):
@@ -221,7 +223,7 @@ class CaseFile(EntryFile):
         try:
             yield self._stream
         except ijson.JSONError as error:
-            self.add_error("", f"Is not JSON: {_first_line(error)}")
+            self.add_error("", _syntax_error(self._stream, error))
 
     def _read_outline(self, stream: BinaryIO) -> None:
         if line := _line_of_lone_surrogate(stream):
@@ -297,6 +299,22 @@ def _line_of_lone_surrogate(stream: BinaryIO) -> int | None:
         line += text.count(b"\n") - tail.count(b"\n")
         text = tail
     return None
+
+
+def _syntax_error(stream: BinaryIO, error: ijson.JSONError) -> str:
+    """Return what is wrong with a text that is not JSON, and on which line the parser found it."""
+    stream.seek(0)
+    if stream.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+        return "Begins with a byte order mark: save it in UTF-8, without a byte order mark."
+    stream.seek(0)
+    line, events = 1, ijson.sendable_list()
+    parser = ijson.basic_parse_coro(events, use_float=True)
+    with suppress(ijson.JSONError):
+        while part := stream.readline(_MAX_PART_BYTES):
+            parser.send(part)
+            events.clear()
+            line += part.endswith(b"\n")
+    return f"Is not JSON, at line {line}: {_first_line(error)}"
 
 
 def _first_line(error: ijson.JSONError) -> str:

@@ -474,6 +474,26 @@ def test_every_error_of_a_case_has_a_pointer(editor: Api, conn: queries.Connecti
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "detail"),
+    [
+        ('"sex": "male",', '"sex": "male"', "Is not JSON, at line 16: "),
+        ('"El Monitor"', '"El Moni\ntor"', "Is not JSON, at line 6: "),
+        ("}\n  ]\n}", "},\n  ]\n}", "Is not JSON, at line 40: "),
+        ("  ]\n}", "  ]\n", "Is not JSON, at line 41: "),
+        ("{", "\ufeff{", "Begins with a byte order mark: "),
+    ],
+)
+def test_error_of_syntax_in_a_case_names_the_line(
+    editor: Api, old: str, new: str, detail: str
+) -> None:
+    text = json.dumps(case_of_one(), indent=2)
+    assert old in text
+    problem = preview(editor, text.replace(old, new, 1).encode(), 422)
+    assert [error["pointer"] for error in problem["errors"]] == [""]
+    assert problem["errors"][0]["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize(
     ("body", "place"),
     [
         (b"", ""),
