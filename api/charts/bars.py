@@ -72,14 +72,15 @@ def _claim(comparison: Answer, names: Mapping[str, str], zone: str, style: Style
         "figure": _quantity(claimed, claim["qualifier"], style)
     } + words.in_language(style.locale.language).scope(claim, names)
     verdict = _verdict(comparison["reason"] or comparison["verdict"], style)
+    stated = [figure, style.text("later retracted")] if claim["retracted_at"] else [figure]
     if comparison["reason"] is not None:
-        return _Row(source, day, (), claimed, [figure, verdict])
+        return _Row(source, day, (), claimed, [*stated, verdict])
     # What the verdict compares with: undisclosed people may make a claim true.
     undisclosed = comparison["undisclosed"] or {}
     documented = sum(comparison[name] + undisclosed.get(name, 0) for name in _DOCUMENTED)
     bars = [("confirmed", confirmed), ("reported", documented - confirmed)]
     beside = style.text("confirmed: %(figure)s") % {"figure": style.figure(confirmed)}
-    return _Row(source, day, bars, claimed, [figure, beside, verdict])
+    return _Row(source, day, bars, claimed, [*stated, beside, verdict])
 
 
 def _verdict(verdict: str, style: Style) -> str:

@@ -59,6 +59,7 @@ def comparison(source: str, claimed: int | None, verdict: str, **more: object) -
             "kind": "released",
             "as_of": "2026-01-10T02:00:00Z",
             "window_start": "2026-01-08",
+            "retracted_at": "2026-01-11T00:00:00Z" if source == "long" else None,
             "facility_id": "long" if source == "long" else None,
             "age_group": None,
             "nationality": None,

@@ -13,11 +13,14 @@ PERIOD = {"from": "2026-01-08", "until": "2026-01-11", "time_zone": "America/Car
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_claims_have_their_scope_wherever_they_are_shown(desk: Desk) -> None:
+def test_claims_have_their_scope_and_retraction_wherever_they_are_shown(desk: Desk) -> None:
     """Claims of one moment are beside different confirmed figures, by what they count."""
     prison = desk.editor.post("/v1/facilities", {"name": "La Torre", "country": "VE"})["id"]
     scope = {"facility_id": prison, "age_group": "adult", "window_start": "2026-01-08"}
-    desk.claim(desk.sources[1], "released", "2026-01-10T22:00:00Z", value=3, **scope)
+    claim = desk.claim(desk.sources[1], "released", "2026-01-10T22:00:00Z", value=3, **scope)
+    retraction = {"retracted_at": "2026-01-11T00:00:00Z"}
+    desk.editor.post(f"/v1/claims/{claim['id']}/retraction", retraction, 200)
+    retracted = {"en": ("later retracted", "Retracted"), "es": ("retirada después", "Retirada el")}
     only = {
         "en": "3 (counting only adults released from La Torre on 8 January 2026 or later)",
         "es": "3 (contando solo personas adultas excarceladas de La Torre el 8 de enero de 2026 "
@@ -25,10 +28,13 @@ def test_claims_have_their_scope_wherever_they_are_shown(desk: Desk) -> None:
     }
     charted = described(desk, "claims", {"time_zone": "UTC"})
     for language, words in only.items():
-        assert words in charted[language]
+        in_chart, in_page = retracted[language]
+        assert f"{words} · {in_chart} · " in charted[language]
         for path in ("/figures", f"/sources/{desk.sources[1]}"):
             page = desk.api.send("GET", path, query_string={"lang": language}).text
-            assert words in re.sub("<svg.*?</svg>", "", page, flags=re.DOTALL), path
+            beside_chart = re.sub("<svg.*?</svg>", "", page, flags=re.DOTALL)
+            assert words in beside_chart, path
+            assert in_page in beside_chart, path
 
 
 def test_charts_have_the_figures_of_the_api(desk: Desk) -> None:
