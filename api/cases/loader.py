@@ -6,6 +6,7 @@ list that it refers to. The sink stores the checked entries.
 
 import os
 import pickle
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from pathlib import Path
@@ -27,6 +28,8 @@ from api.records.detention_order import period
 
 _PROGRESS_ENTRIES = 5_000
 _MAX_WAITING_BYTES = 1 << 16
+# Not in a quoted value.
+_FIELD_NAME = re.compile(r"(?<![\w'])[a-z]+(?:_[a-z]+)+(?![\w'])")
 
 
 class Entry(NamedTuple):
@@ -279,10 +282,12 @@ class CaseLoader:
         return translated
 
     def _add_errors(self, name: str, place: str, errors: Sequence[FieldError]) -> None:
-        """Add errors whose pointers have the contract's names."""
+        """Add errors whose pointers and details have the contract's names."""
+        file_names = self._file_names[name]
         for error in errors:
-            steps = (self._file_names[name].get(step, step) for step in error.pointer.split("/"))
-            self._file.add_error(place + "/".join(steps), error.detail)
+            steps = (file_names.get(step, step) for step in error.pointer.split("/"))
+            detail = _FIELD_NAME.sub(lambda it: file_names.get(it[0], it[0]), error.detail)
+            self._file.add_error(place + "/".join(steps), detail)
 
     def _set_state(self, name: str, key: Any, state: State) -> None:
         """Set the state of an entry, and store the entries that waited for it."""

@@ -15,6 +15,7 @@ import pytest
 from click.testing import Result
 
 from api.cases import export, loader
+from api.cases.format import CASE_NAMES
 from api.database import connections, queries
 from api.errors import RequestError
 from api.rendering.results import Stream
@@ -496,6 +497,8 @@ def test_invalid_case_changes_nothing_and_has_a_pointer_for_each_error(
     check_error(result)
     pointers = error_pointers(result)
     assert sorted(pointers) == sorted(expected), result.stderr
+    # Details have the names of a case, too.
+    assert not re.search(rf"(?<![/'\w])({'|'.join(CASE_NAMES)})(?!['\w])", result.stderr)
     assert snapshot(unchanged_conn) == before
 
 
