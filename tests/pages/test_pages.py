@@ -455,7 +455,10 @@ def test_reader_sees_denials_and_mistakes(api: Api) -> None:
     page = read(api, f"/releases/{event}?lang=es")
     assert "Esta excarcelación se registró por error" in page.text
     assert "No consta ninguna excarcelación" in read(api, f"/people/{person}?lang=es").text
-    assert "Entered by mistake, and void." in read(api, f"/sources/{outlet}?lang=en").text
+    page = read(api, f"/sources/{outlet}?lang=en")
+    assert "Entered by mistake, and void." in page.text
+    # A void release has no status.
+    assert "The release is:" not in page.text
 
 
 def test_page_of_a_person_says_that_they_died(api: Api) -> None:
