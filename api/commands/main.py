@@ -1,5 +1,6 @@
 """The `constancia` command: all subcommands in one group."""
 
+import errno
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
@@ -39,7 +40,22 @@ class _Subcommands(Mapping[str, click.Command]):
         return len(_FUNCTIONS)
 
 
-@click.group(commands=_Subcommands(), context_settings={"help_option_names": ["-h", "--help"]})
+class _Group(click.Group):
+    """Ends a command with a message if its output cannot be written, such as to a full disk."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # click ends the command
+                raise
+            detail = import_module("api.commands.store").of_system(error)
+            raise click.ClickException(detail) from None
+
+
+@click.group(
+    cls=_Group, commands=_Subcommands(), context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="constancia", prog_name="constancia")
 def main() -> None:
     """Verify releases of political prisoners: who is out, how many, by which sources."""

@@ -139,7 +139,7 @@ def errors_as_messages() -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.EPIPE:  # click ends the command
             raise
-        raise click.ClickException(_of_system(error)) from None
+        raise click.ClickException(of_system(error)) from None
 
 
 def with_options(text: str) -> str:
@@ -153,7 +153,8 @@ def with_options(text: str) -> str:
         if isinstance(param, click.Option) and param.name:
             name = param.name.rstrip("_")  # of a keyword of Python
             text = re.sub(rf"/{name}\b|`{name}`", param.opts[-1], text)
-    return text
+    # A column of --mapping can have been given by --column.
+    return text.replace("--mapping/", "column ")
 
 
 def _without_secrets(error: psycopg.Error) -> str:
@@ -170,7 +171,8 @@ def _without_secrets(error: psycopg.Error) -> str:
     return f"Cannot connect to the database{cause}. Start PostgreSQL or correct DATABASE_URL."
 
 
-def _of_system(error: OSError) -> str:
+def of_system(error: OSError) -> str:
+    """Return the message of the system, with a remedy."""
     reason = (error.strerror or str(error)).lower()
     place = f" {str(error.filename)!r}" if error.filename is not None else ""
     remedy = "Correct the path or its permissions, or free some space."

@@ -30,7 +30,8 @@ def counts(
     if response["groups"] is None:
         for name in FIGURES[:-1]:
             yield f"  {name:11}{response[name]:>8,}"
-        yield f"Of the confirmed, detained again: {response['rearrested']:,}"
+        again = ("Of the confirmed, detained again", "De las confirmadas, con nueva detención")
+        yield f"{_in_language(settings, again)}: {response['rearrested']:,}"
     else:
         rows = [
             (labels.get(group["value"], group["value"] or "unknown"), group)

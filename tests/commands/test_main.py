@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 from api.commands.main import main
 from api.database import connections, queries
 from api.server import embedded
-from tests.commands.running import EXAMPLE, check_error, constancia, snapshot
+from tests.commands.running import EXAMPLE, check_error, constancia, linux, snapshot
 from tests.conftest import cloned
 from tests.support import COMMAND, data_dir, environment
 
@@ -184,6 +184,22 @@ def test_database_of_another_encoding_is_an_error() -> None:
         )
         with psycopg.connect(test) as conn:
             assert conn.execute("SELECT to_regclass('migrations')").fetchone() == (None,)
+
+
+@linux
+@pytest.mark.parametrize("command", ["counts", "keys create --name Ana --scope edit"])
+def test_full_disk_under_the_output_is_an_error(database: str, command: str) -> None:
+    with Path("/dev/full").open("w") as output:
+        done = subprocess.run(
+            [*COMMAND, *command.split()],
+            env=environment(DATABASE_URL=database),
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert "Error: Cannot read or write: no space left on device." in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1001", "x", "1.5", " 8", "٣", "9" * 5000])

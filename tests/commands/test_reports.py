@@ -52,21 +52,24 @@ def test_day_is_its_end_in_the_time_zone_of_the_settings(database: str) -> None:
         response = json.loads(constancia(*command, "--json", **settings).stdout)
         assert response["as_of"] == end
         assert f"time_zone={zone or 'UTC'}" in response["citation"]["url"]
-    for language, heading, sentence in (
+    for language, heading, again, sentence in (
         (
             "",
             "As of the end of 2026-01-09 (Caracas time), recorded by ",
+            "Of the confirmed, detained again: 0",
             "As of the end of 9 January 2026 (Caracas time), no ",
         ),
         (
             "es",
             "Hasta el final del 2026-01-09 (hora de Caracas), según lo registrado hasta ",
+            "De las confirmadas, con nueva detención: 0",
             "Hasta el final del 9 de enero de 2026 (hora de Caracas), ninguna ",
         ),
     ):
         result = constancia(*command, CONSTANCIA_LANGUAGE=language, **caracas)
-        first, *_, last = result.stdout.splitlines()
+        first, *_, before_last, last = result.stdout.splitlines()
         assert first.startswith(heading)
+        assert before_last == again
         assert last.startswith(sentence)
     # A day that has not ended.
     today = datetime.now(UTC).date().isoformat()
