@@ -164,11 +164,21 @@ def find(data_dir: Path | None, as_json: bool, name: str, limit: int) -> None:
 
 def _labels(
     conn: queries.Connection, settings: Config, response: Any, group_by: str | None
-) -> Mapping[str, str]:
-    """Return the names of groups by value, in the language of the settings."""
+) -> Mapping[str | None, str]:
+    """Return the names of groups by value, in the language of the settings, as far as they have
+    names. The group without a value has one.
+    """
     zone, language = settings.time_zone, settings.language
     answer = citations.labelled(conn, response, group_by, zone, language)
-    return {it["value"]: it["label"] for it in answer["groups"] or () if it["label"] is not None}
+    text = words.in_language(language).text
+    # It is known which people are part of no announcement.
+    others = (
+        text("Not part of an announcement")
+        if group_by == "announcement_id"
+        else text("Unknown or not disclosed")
+    )
+    named = [group for group in answer["groups"] or () if group["label"] is not None]
+    return {None: others, **{group["value"]: group["label"] for group in named}}
 
 
 def _moments(response: Any) -> Moments:

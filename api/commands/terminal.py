@@ -12,11 +12,11 @@ from api.wording import vocabulary
 
 
 def counts(
-    settings: Config, response: Mapping[str, Any], labels: Mapping[str, str]
+    settings: Config, response: Mapping[str, Any], labels: Mapping[str | None, str]
 ) -> Iterator[str]:
     """Yield the figures, by group if the response has groups, and the sentence for citation.
 
-    `labels` are the names of groups by their values, as far as they have names.
+    `labels` are the names of groups by their values, as far as they have names; None has one.
     """
     as_of, recorded = (response[name] for name in ("as_of", "recorded_as_of"))
     as_of, recorded = (_moment(settings, moment) for moment in (as_of, recorded))
@@ -33,10 +33,7 @@ def counts(
         again = ("Of the confirmed, detained again", "De las confirmadas, con nueva detención")
         yield f"{_in_language(settings, again)}: {response['rearrested']:,}"
     else:
-        rows = [
-            (labels.get(group["value"], group["value"] or "unknown"), group)
-            for group in response["groups"]
-        ]
+        rows = [(labels.get(group["value"], group["value"]), group) for group in response["groups"]]
         yield from _table(
             ["", *FIGURES],
             [

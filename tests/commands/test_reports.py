@@ -107,17 +107,21 @@ def test_day_is_its_end_in_the_time_zone_of_the_settings(database: str) -> None:
     assert constancia("counts", DATABASE_URL=database, **foreign).exit_code == 0
 
 
-def test_groups_are_printed_by_name(database: str) -> None:
+def test_groups_are_printed_by_name(api: Api, database: str) -> None:
     assert constancia("load", EXAMPLE, DATABASE_URL=database).exit_code == 0
+    Desk(api).release("Ana Visible", ["2026-01-09T10:00:00Z"])
     command = ["counts", "--as-of", "2026-01-12", "--group-by", "nationality"]
     result = constancia(*command, DATABASE_URL=database)
     assert result.stdout.splitlines()[2].startswith("Venezuela ")
     by_announcement = [*command[:-1], "announcement_id"]
     lines = constancia(*by_announcement, DATABASE_URL=database).stdout.splitlines()[2:-2]
     response = json.loads(constancia(*by_announcement, "--json", DATABASE_URL=database).stdout)
-    labels = [group["label"] or "unknown" for group in response["groups"]]
+    labels = [group["label"] or "Not part of an announcement" for group in response["groups"]]
+    assert labels[-1] == "Not part of an announcement"
     assert all(map(str.startswith, lines, labels)), lines
     assert any(group["label"] for group in response["groups"])
+    by_facility = constancia(*command[:-1], "facility_id", DATABASE_URL=database).stdout
+    assert "\nUnknown or not disclosed  " in by_facility
 
 
 def test_people_are_found_by_any_spelling(database: str) -> None:
