@@ -4,6 +4,7 @@ A merge decides on the values of a duplicate record, a split on the person of ea
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -23,6 +24,11 @@ from api.records.detention_order import DetentionInterval, check_order
 _CHANGED_FIELDS = {
     *("country", "url", "place", "announcement_id"),
     *("facility_id", "detained_on", "authority", "charges", "whereabouts"),
+}
+# What a record states, which nothing changes.
+_STATED_FIELDS = {
+    "claim": ("kind", "value", "qualifier", "as_of", "published_at"),
+    "attestation": ("stance", "basis", "published_at", "release_kind"),
 }
 _RETRACT = {"attestation": "attestations/retract", "claim": "claims/retract"}
 
@@ -123,20 +129,22 @@ class RecordUpdater:
         row = queries.row(self._conn, "claims/lock", id=id)
         if row.voided_at is not None:
             return _left_out("claim")
+        notes = _differences("claim", entry, row)
         if not self._is_retracted_since(entry, row):
-            return Update()
+            return Update(notes=notes)
         self._retract("claim", entry, id)
-        return Update(["retracted_at"])
+        return Update(["retracted_at"], notes=notes)
 
     def _update_attestation(self, entry: Entry, id: UUID) -> Update:
         row = queries.row(self._conn, "attestations/get", id=id)
         if row.voided_at is not None:
             return _left_out("attestation")
+        notes = _differences("attestation", entry, row)
         if not self._is_retracted_since(entry, row):
-            return Update()
+            return Update(notes=notes)
         event = self._writer.verify_event(row.release_event_id)
         self._retract("attestation", entry, id)
-        return Update(["retracted_at"], [event])
+        return Update(["retracted_at"], [event], notes)
 
     def _is_retracted_since(self, entry: Entry, row: Any) -> bool:
         retracted_at = entry.body.get("retracted_at")
@@ -278,6 +286,20 @@ class RecordUpdater:
 
 def _left_out(noun: str) -> Update:
     return Update(notes=[f"This {noun} is void: it is left out."])
+
+
+def _differences(resource: str, entry: Entry, row: Any) -> list[str]:
+    """Note what an entry says otherwise than its record, which is never edited."""
+    return [
+        f"The {name} {_as_text(entry.body[name])} is left out: the recorded {resource} has "
+        f"{_as_text(getattr(row, name))}. Void that one, and give this entry another key."
+        for name in _STATED_FIELDS[resource]
+        if entry.body[name] != getattr(row, name)
+    ]
+
+
+def _as_text(value: Any) -> str:
+    return clock.rfc3339(value) if isinstance(value, datetime) else repr(value)
 
 
 def _stays(what: str, holder: UUID) -> str:

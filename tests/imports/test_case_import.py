@@ -664,6 +664,26 @@ def test_a_later_retraction_is_imported(editor: Api) -> None:
 # Outdated previews.
 
 
+def test_a_correction_of_a_recorded_statement_is_not_left_out_in_silence(editor: Api) -> None:
+    case = case_of_one()
+    times = {"as_of": MORNING, "published_at": MORNING}
+    case["claims"] = [{"key": "11", "source": "monitor", "kind": "released", "value": 11, **times}]
+    apply(editor, preview(editor, case)["id"])
+    assert [row["ignored"] for row in preview(editor, case)["rows"]] == [[]] * 5
+    case["claims"][0]["value"] = 12
+    case["attestations"][0] |= {"stance": "denies", "published_at": "2026-01-09T13:00:00Z"}
+    result = preview(editor, case)
+    assert set(outcomes(result)) == {"same"}
+    details = [ignored["detail"] for row in result["rows"] for ignored in row["ignored"]]
+    void = "Void that one, and give this entry another key."
+    assert details == [
+        f"The value 12 is left out: the recorded claim has 11. {void}",
+        f"The stance 'denies' is left out: the recorded attestation has 'confirms'. {void}",
+        "The published_at 2026-01-09T13:00:00Z is left out: the recorded attestation has "
+        f"2026-01-09T12:00:00Z. {void}",
+    ]
+
+
 def test_an_outdated_preview_is_refused(editor: Api, conn: queries.Connection) -> None:
     person, event = record_person(editor)
     source = editor.get(f"/v1/attestations?release_event_id={event}")["items"][0]["source_id"]

@@ -1,5 +1,5 @@
 -- Locks a claim that is about to be retracted or voided, also against new references to it.
-SELECT c.published_at, c.retracted_at, c.voided_at, 
+SELECT c.kind, c.value, c.qualifier, c.as_of, c.published_at, c.retracted_at, c.voided_at,
     ARRAY(
         SELECT (r.relay ->> 'claim_id')::uuid FROM jsonb_array_elements(c.relays) r (relay)
         WHERE r.relay ->> 'claim_id' IS NOT NULL
