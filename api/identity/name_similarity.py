@@ -3,14 +3,12 @@
 Facilities are compared by their names, sources also by their addresses.
 """
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
-from importlib.resources import files
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -18,6 +16,7 @@ from uuid import UUID
 from publicsuffixlist import PublicSuffixList
 from rapidfuzz.distance import JaroWinkler
 
+from api import resources
 from api.letters.folding import without_selectors
 
 MIN_SCORE = 0.6
@@ -80,9 +79,7 @@ def rules_digest() -> bytes:
 
     That is `_RULE_FILES`, and the versions of Unicode and of the public suffixes.
     """
-    contents = ((files("api") / name).read_bytes() for name in _RULE_FILES)
-    versions = unicodedata.unidata_version, version("publicsuffixlist")
-    return hashlib.sha256(b"".join(contents) + repr(versions).encode()).digest()
+    return resources.digest(_RULE_FILES, unicodedata.unidata_version, version("publicsuffixlist"))
 
 
 class Feature(NamedTuple):

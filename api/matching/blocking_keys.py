@@ -5,13 +5,12 @@ made of phonetic codes, so that different spellings of a name share them; misspe
 by delete variants (`phonetics`).
 """
 
-import hashlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
-from importlib.resources import files
 from itertools import chain, combinations, islice, pairwise, product
 
+from api import resources
 from api.letters import korean
 from api.letters.transliteration import other_readings
 from api.matching import common_names, phonetics
@@ -55,9 +54,7 @@ def rules_digest() -> bytes:
 
     That is `_RULE_FILES`, and the versions of Unicode and of anyascii.
     """
-    contents = ((files("api") / name).read_bytes() for name in _RULE_FILES)
-    versions = unicodedata.unidata_version, version("anyascii")
-    return hashlib.sha256(b"".join(contents) + repr(versions).encode()).digest()
+    return resources.digest(_RULE_FILES, unicodedata.unidata_version, version("anyascii"))
 
 
 def index_keys(names: Iterable[str]) -> list[str]:
