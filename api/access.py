@@ -1,6 +1,7 @@
 """Scopes: the permissions of the holder of a key."""
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from api.errors import RequestError
@@ -14,6 +15,11 @@ GRANTS = {
 
 ADULT_AGE = 18
 """A younger person is a minor, and hidden."""
+
+
+def adult_since(today: date) -> str:
+    """Return the day in ISO 8601 on which the youngest adults of today were born."""
+    return f"{today.year - ADULT_AGE:04}{today.isoformat()[4:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import Schema, ValidationError
 
-from api.access import ADULT_AGE
+from api.access import ADULT_AGE, adult_since
 from api.contract import document, fields, schemas
 from api.errors import dated
 from api.lists import columns, list_file
@@ -186,7 +186,8 @@ def _check_values(
     detainee = {field: values[field] for field in _properties("detainee") if field in values}
     # A missing name is an error already: the schema must not report it again.
     detainee["name"] = name or "-"
-    if values.get("age", ADULT_AGE) < ADULT_AGE:
+    is_minor_by_age = values.get("age", ADULT_AGE) < ADULT_AGE
+    if is_minor_by_age:
         if detainee.get("age_group") == "adult":
             detail = (
                 f"{values['age']} is the age of a minor, and the age group is adult: correct one."
@@ -236,15 +237,13 @@ def _check_values(
             )
             errors.append(RowError(column_of["id"], detail))
     born, year = birth_date or values.get("birth_year"), values.get("birth_year")
-    group = values.get("age_group", "unknown")
-    if born and values.get("age", ADULT_AGE) < ADULT_AGE and group == "unknown":
-        adult_since = f"{today.year - ADULT_AGE}{today.isoformat()[4:]}"
-        if born < adult_since[: len(born)]:
-            detail = (
-                f"{values['age']} is the age of a minor, and a person born {dated(born)} is an "
-                "adult: correct one, or write the age group."
-            )
-            errors.append(RowError(column_of["age"], detail))
+    is_open = is_minor_by_age and values.get("age_group", "unknown") == "unknown"
+    if born and is_open and born < adult_since(today)[: len(born)]:
+        detail = (
+            f"{values['age']} is the age of a minor, and a person born {dated(born)} is an adult: "
+            "correct one, or write the age group."
+        )
+        errors.append(RowError(column_of["age"], detail))
     if born and year and not born.startswith(year):
         detail = f"{year!r} contradicts the birth date {born}: correct one of the two."
         errors.append(RowError(column_of["birth_year"], detail))

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from api import access
-from api.access import ADULT_AGE, Caller
+from api.access import Caller
 from api.database import clock, key_versions, queries
 from api.database.ledger import Change
 from api.errors import FieldError, RequestError, future_day, invalid
@@ -193,7 +193,7 @@ def birth_error(born: str, age_group: str, now: datetime) -> FieldError | None:
     """
     today = now.date().isoformat()
     # ISO 8601 sorts as text.
-    adult_since = f"{int(today[:4]) - ADULT_AGE:04}{today[4:]}"[: len(born)]
+    adult_since = access.adult_since(now.date())[: len(born)]
     if born > today[: len(born)]:
         return future_day("/birth_date", born)
     if born > adult_since and age_group != "minor":
