@@ -311,9 +311,10 @@ class FacilityDecisions:
         """
         known = {name_key(name) for name in (row.name, *row.aliases)}
         aliases = list(row.aliases)
+        max_aliases = document.max_items("FacilityCreate")["aliases"]
         for key, other in self._ids.items():
             is_new = key not in known and self._needed[key]["public_rows"] > 0
-            if other == row.id and is_new and len(aliases) < _max_aliases():
+            if other == row.id and is_new and len(aliases) < max_aliases:
                 aliases.append(self._decisions[self._first_indexes[key]]["name"])
                 self._check(key, {**row._asdict(), "aliases": aliases}, row)
         if len(aliases) > len(row.aliases):
@@ -350,9 +351,3 @@ class FacilityDecisions:
     def add_to(self, content: Content) -> bool:
         """Return whether the row with this content has a facility by a decision."""
         return "facility" in content and self._ids[name_key(content["facility"])] is not None
-
-
-@cache
-def _max_aliases() -> int:
-    aliases = document.load().schema("FacilityCreate")["properties"]["aliases"]
-    return int(aliases["maxItems"])
