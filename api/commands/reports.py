@@ -18,7 +18,6 @@ from api.operations import counts as counts_operations
 from api.pages import records
 from api.rendering import bodies, media_types
 from api.reports import citations
-from api.reports.citations import Moments
 from api.verification.counting import PROPERTIES
 from api.wording import words
 
@@ -181,11 +180,6 @@ def _labels(
     return {None: others, **{group["value"]: group["label"] for group in named}}
 
 
-def _moments(response: Any) -> Moments:
-    citation = response["citation"]
-    return Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
-
-
 def _names(conn: queries.Connection, settings: Config, items: Sequence[Any]) -> Mapping[str, str]:
     """Return names by id, of the sources and facilities of comparisons and of relayed claims.
 
@@ -198,10 +192,10 @@ def _names(conn: queries.Connection, settings: Config, items: Sequence[Any]) -> 
     sources = {claim["source_id"] for claim in compared} | {o["source_id"] for o in origins}
     recorded = citations.recorded_names(
         conn,
-        _moments(items[0]),
-        facilities=[UUID(c["facility_id"]) for c in compared if c["facility_id"] is not None],
-        sources=[UUID(id) for id in sources if id is not None],
-        claims=[UUID(o["claim_id"]) for o in origins if o["claim_id"] is not None],
+        citations.cited_moments(items[0]["citation"]),
+        facilities=[c["facility_id"] for c in compared if c["facility_id"] is not None],
+        sources=[id for id in sources if id is not None],
+        claims=[o["claim_id"] for o in origins if o["claim_id"] is not None],
     )
     names = {str(id): name for id, name in recorded.items()}
     relayed = {o["claim_id"] for o in origins} - {None}

@@ -19,7 +19,6 @@ from api.pages import site
 from api.rendering import media_types
 from api.rendering.results import Answer, Item
 from api.reports import citations, comparisons, counts
-from api.reports.citations import Moments
 from api.reports.comparisons import ClaimFilters
 from api.reports.counts import Filters, Question
 from api.reports.time_buckets import Bucket
@@ -157,19 +156,13 @@ def _names(conn: queries.Connection, compared: Sequence[Item]) -> Mapping[str, s
     """
     if not compared:
         return {}
-    citation = compared[0]["citation"]
-    moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
-    sources, facilities = (
-        list(
-            {
-                UUID(comparison["claim"][name])
-                for comparison in compared
-                if comparison["claim"][name]
-            }
-        )
-        for name in ("source_id", "facility_id")
+    claims = [comparison["claim"] for comparison in compared]
+    names = citations.recorded_names(
+        conn,
+        citations.cited_moments(compared[0]["citation"]),
+        sources=[claim["source_id"] for claim in claims],
+        facilities=[claim["facility_id"] for claim in claims if claim["facility_id"]],
     )
-    names = citations.recorded_names(conn, moments, sources=sources, facilities=facilities)
     return {str(id): name for id, name in names.items()}
 
 

@@ -32,6 +32,11 @@ class Moments:
     ledger_seq: int
 
 
+def cited_moments(citation: Mapping[str, Any]) -> Moments:
+    """Return the moments of a citation."""
+    return Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
+
+
 def cited(
     answer: Mapping[str, Any],
     path: str,
@@ -146,9 +151,9 @@ def recorded_names(
     conn: queries.Connection,
     moments: Moments,
     *,
-    facilities: Sequence[UUID] = (),
-    sources: Sequence[UUID] = (),
-    claims: Sequence[UUID] = (),
+    facilities: Sequence[UUID | str] = (),
+    sources: Sequence[UUID | str] = (),
+    claims: Sequence[UUID | str] = (),
 ) -> Mapping[UUID, str]:
     """Return recorded names of facilities, of sources, and of the sources of claims, by id."""
     recorded = _recorded(conn, moments, facilities=facilities, sources=sources, claims=claims)
@@ -221,7 +226,7 @@ def labelled(
     groups, citation = answer.get("groups") or (), answer["citation"]
     if not groups or group_by not in ("nationality", "announcement_id"):
         return answer  # All other labels are the same for all readers.
-    moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
+    moments = cited_moments(citation)
     values = [group["value"] for group in groups]
     names = labels(conn, group_by, values, moments, language, time_zone)
     named = [{**group, "label": name} for group, name in zip(groups, names, strict=True)]

@@ -19,7 +19,6 @@ from api.errors import RequestError
 from api.rendering.results import Item
 from api.reports import citations, comparisons
 from api.reports.changed_people import Statuses
-from api.reports.citations import Moments
 from api.reports.cited_questions import CitedQuestion
 from api.reports.counts import PROPERTIES_OF_PEOPLE, Filters
 from api.reports.differences import ChangedRelease, Differences, Position
@@ -56,7 +55,7 @@ def describe(conn: queries.Connection, question: CitedQuestion, cited: Item) -> 
     The `question` has all its moments.
     """
     citation = cited["citation"]
-    moments = Moments(citation["as_of"], citation["recorded_as_of"], citation["ledger_seq"])
+    moments = citations.cited_moments(citation)
     return {
         **citation,
         "verified": True,
