@@ -1,13 +1,15 @@
-"""gunicorn's threaded worker, with seven additions that tests require, and one for speed.
+"""gunicorn's threaded worker, with seven additions that tests require, and two for speed.
 
 It refuses ambiguous requests that gunicorn accepts, drains unread bodies, gives up clients that
 pause, closes connections without blocking others, closes its listeners when it stops, ends with its
-master, responds to malformed requests with problem documents, and sends a response in fewer calls.
+master, responds to malformed requests with problem documents, sends a response in fewer calls, and
+handles the next request of a connection in the same thread.
 """
 
 import ctypes
 import os
 import re
+import select
 import signal
 import sys
 import time
@@ -16,7 +18,8 @@ from errno import ECONNRESET
 from functools import partial
 from http import HTTPStatus
 from selectors import EVENT_READ
-from socket import SHUT_WR, socket
+from socket import MSG_DONTWAIT, SHUT_WR, socket
+from threading import Semaphore
 from typing import Any
 from urllib.parse import quote
 
@@ -44,6 +47,7 @@ _MAX_WAIT_SECONDS = 60
 _LINGER_SECONDS = 2
 _MAX_LINGERING = 100
 _MAX_LINGER_BYTES = 1 << 16
+_NEXT_REQUEST_MILLISECONDS = 10
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 _SLUGS = {
     errors.LimitRequestLine: "uri-too-long",
@@ -93,9 +97,14 @@ class _Response(wsgi.Response):
         self._send(b"%X\r\n%b\r\n" % (len(data), data) if self.chunked else data)
 
     def _send(self, data: bytes) -> None:
-        if self._head or data:
-            self.sock.sendall(self._head + data)
-            self._head = b""
+        unsent, self._head = memoryview(self._head + data), b""
+        if not unsent:
+            return
+        with suppress(BlockingIOError):
+            unsent = unsent[self.sock.send(unsent, MSG_DONTWAIT) :]
+        if unsent:  # more than the kernel takes at once, or a client that does not read
+            self.sock.settimeout(_MAX_WAIT_SECONDS)
+            self.sock.sendall(unsent)
 
 
 wsgi.Response = _Response  # type: ignore[misc]
@@ -106,6 +115,8 @@ class Worker(ThreadWorker):
         super().__init__(*args, **kwargs)
         # The connections that wait for their client to close, and the bytes read from each.
         self._lingering: dict[Any, int] = {}
+        # How many threads may stay with their connection at the same time.
+        self._kept = Semaphore(self.cfg.threads // 4)
 
     def init_process(self) -> None:
         """Run, and die with the master (PR_SET_PDEATHSIG).
@@ -173,6 +184,37 @@ class Worker(ThreadWorker):
         for conn in [conn for conn in self._lingering if conn.timeout <= now]:
             self._close(conn)
 
+    def handle(self, conn: Any) -> Any:
+        """Handle a request, and those that follow it at once on the same connection.
+
+        gunicorn gives a connection back to its event loop after each request, which wakes up two
+        more threads. Benchmark on two cores, in requests a second, together with fewer timeouts
+        that are set: the empty route 41 % more, a 304 31 % more.
+        """
+        keep_alive = super().handle(conn)
+        if keep_alive is not True or not self._kept.acquire(blocking=False):
+            return keep_alive
+        try:
+            while keep_alive is True and self._has_next_request(conn):
+                keep_alive = super().handle(conn)
+            return keep_alive
+        finally:
+            self._kept.release()
+
+    def _has_next_request(self, conn: Any) -> bool:
+        """Wait briefly for the next request, unless the event loop has another connection.
+
+        The next request is in the buffer if its client did not wait for the response. gunicorn
+        handles it then.
+        """
+        if not self.alive or conn.parser.unreader.buf.getvalue():
+            return False
+        poll = select.poll()
+        poll.register(conn.sock, select.POLLIN)
+        poll.register(self.poller, select.POLLIN)
+        readable = [number for number, _ in poll.poll(_NEXT_REQUEST_MILLISECONDS)]
+        return readable == [conn.sock.fileno()]
+
     def handle_request(self, req: Any, conn: Any) -> bool:
         hosts = [value for name, value in req.headers if name == "HOST"]
         if not all(map(_HOST.fullmatch, hosts)) or (not hosts and req.version >= (1, 1)):
@@ -184,12 +226,15 @@ class Worker(ThreadWorker):
                 raise errors.UnsupportedTransferCoding(coding)
         if sum(name == "IDEMPOTENCY-KEY" for name, _ in req.headers) > 1:
             raise errors.InvalidHeader("IDEMPOTENCY-KEY")  # WSGI would join the values
-        conn.sock.settimeout(_MAX_WAIT_SECONDS)
+        has_body = not _BODY_HEADERS.isdisjoint(name for name, _ in req.headers)
+        if has_body:
+            conn.sock.settimeout(_MAX_WAIT_SECONDS)
         try:
             keep_alive = super().handle_request(req, conn)
         except TimeoutError as error:
             raise ConnectionResetError(ECONNRESET, "The client pauses too long.") from error
-        if _BODY_HEADERS.isdisjoint(name for name, _ in req.headers):
+        if not has_body:
+            conn.parser.mesg = None  # there is no body to drain: gunicorn would set timeouts
             return bool(keep_alive)
         # Closing a connection with unread data resets it, and the client may lose the response.
         # gunicorn itself drains only 64 KiB; an upload can be refused with 32 MiB unread.
