@@ -157,13 +157,12 @@ def _names(conn: queries.Connection, compared: Sequence[Item]) -> Mapping[str, s
     if not compared:
         return {}
     claims = [comparison["claim"] for comparison in compared]
-    names = citations.recorded_names(
+    return citations.recorded_names(
         conn,
         citations.cited_moments(compared[0]["citation"]),
         sources=[claim["source_id"] for claim in claims],
         facilities=[claim["facility_id"] for claim in claims if claim["facility_id"]],
     )
-    return {str(id): name for id, name in names.items()}
 
 
 def _delivery(conn: queries.Connection, id: UUID, asked: AskedMoment) -> Item:

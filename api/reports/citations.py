@@ -122,7 +122,7 @@ def scope(conn: queries.Connection, filters: Mapping[str, Any], moments: Moments
 
 def names_of_filters(
     conn: queries.Connection, filters: Mapping[str, Any], moments: Moments
-) -> Mapping[UUID, Any]:
+) -> Mapping[str, Any]:
     """Return the recorded facility and the source of the announcement of filters, by id: the name,
     and whether it vouches for a confidential source.
     """
@@ -137,11 +137,11 @@ def names_of_filters(
     )
 
 
-def named_scope(filters: Mapping[str, Any], names: Mapping[UUID, Any]) -> Scope:
+def named_scope(filters: Mapping[str, Any], names: Mapping[str, Any]) -> Scope:
     """Return the filters for a sentence, with these names in place of ids."""
     scope = {}
     for name, value in filters.items():
-        named = names.get(value)
+        named = names.get(str(value))
         prefix = "confidential_" if named and named.is_confidential else ""
         scope[prefix + _NAMED_FILTERS.get(name, name)] = named.name if named else str(value)
     return scope
@@ -154,7 +154,7 @@ def recorded_names(
     facilities: Sequence[UUID | str] = (),
     sources: Sequence[UUID | str] = (),
     claims: Sequence[UUID | str] = (),
-) -> Mapping[UUID, str]:
+) -> Mapping[str, str]:
     """Return recorded names of facilities, of sources, and of the sources of claims, by id."""
     recorded = _recorded(conn, moments, facilities=facilities, sources=sources, claims=claims)
     return {id: row.name for id, row in recorded.items()}
@@ -167,13 +167,13 @@ def _recorded(
     facilities: Sequence[UUID | str] = (),
     sources: Sequence[UUID | str] = (),
     claims: Sequence[UUID | str] = (),
-) -> Mapping[UUID, Any]:
+) -> Mapping[str, Any]:
+    ids = {"facility_ids": facilities, "source_ids": sources, "claim_ids": claims}
     rows = queries.rows(
         conn,
         "counts/list_recorded_names",
-        facility_ids=_array(facilities),
-        source_ids=_array(sources),
-        claim_ids=_array(claims),
+        # Without tables that have none of them: 135 µs instead of 175 for 20 facilities.
+        **{name: _array(some) for name, some in ids.items() if some},
         recorded_as_of=moments.recorded_as_of,
     )
     return {row.id: row for row in rows}
@@ -204,7 +204,7 @@ def labels(
     if name is None:
         return [None] * len(values)
     ids = [value for value in values if value is not None]
-    recorded = {str(id): row for id, row in _recorded(conn, moments, **{name: ids}).items()}
+    recorded = _recorded(conn, moments, **{name: ids})
 
     def label(named: Any) -> str:
         speaker = spoken.speaker(named.name, is_confidential=named.is_confidential)
@@ -212,7 +212,7 @@ def labels(
             return speaker
         return f"{speaker}, {spoken.day_of(named.published_at.isoformat(), time_zone)}"
 
-    return [label(recorded[value]) if value in recorded else None for value in values]
+    return [label(recorded[value]) if value and value in recorded else None for value in values]
 
 
 def labelled(

@@ -262,12 +262,10 @@ def _compare_claims(
     names = citations.recorded_names(
         conn,
         counted[0].as_asked.moments,
-        sources=list({UUID(claim["source_id"]) for claim in claims}),
+        sources=list({claim["source_id"] for claim in claims}),
     )
     return [
-        _cite_comparison(
-            conn, claim, its_counts, min_sources, time_zone, names[UUID(claim["source_id"])]
-        )
+        _cite_comparison(conn, claim, its_counts, min_sources, time_zone, names[claim["source_id"]])
         for claim, its_counts in zip(claims, counted, strict=True)
     ]
 

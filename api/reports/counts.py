@@ -91,7 +91,7 @@ def report(
     moments, total = counted.moments, counted.total
     # A facility with a name exists. Looking it up again took a tenth of the time.
     names = {} if shows_hidden else citations.names_of_filters(conn, filters, moments)
-    check(conn, question.filters, names.keys() - {question.filters.announcement_id})
+    check(conn, question.filters, names.keys() - {str(question.filters.announcement_id)})
     groups = [{"value": value, **by_name(row)} for value, row in counted.groups]
     asked = {
         "as_of": moments.as_of,
@@ -421,14 +421,14 @@ def _stored_group(filters: Filters, group_by: str | None) -> Mapping[str, str] |
     return {"property": name, "value": "" if value == "unknown" else value}
 
 
-def check(conn: queries.Connection, filters: Filters, existing: Collection[UUID] = ()) -> None:
+def check(conn: queries.Connection, filters: Filters, existing: Collection[str] = ()) -> None:
     """Refuse filters that can match nothing: a count of zero by mistake could be published.
 
     A facility among the `existing` is not looked up again.
     """
     errors = []
     facility = filters.facility_id
-    is_unknown = facility is not None and facility not in existing
+    is_unknown = facility is not None and str(facility) not in existing
     if is_unknown and queries.row(conn, "facilities/exist", id=facility) is None:
         errors.append(FieldError("/facility_id", "There is no facility with this id."))
     if error := claims.unknown_announcement_error(conn, filters.announcement_id):
