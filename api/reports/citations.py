@@ -168,14 +168,22 @@ def _recorded(
     sources: Sequence[UUID | str] = (),
     claims: Sequence[UUID | str] = (),
 ) -> Mapping[str, Any]:
-    ids = {"facility_ids": facilities, "source_ids": sources, "claim_ids": claims}
-    rows = queries.rows(
-        conn,
-        "counts/list_recorded_names",
-        # Without tables that have none of them: 135 µs instead of 175 for 20 facilities.
-        **{name: _array(some) for name, some in ids.items() if some},
-        recorded_as_of=moments.recorded_as_of,
-    )
+    rows: list[Any] = []
+    if facilities:
+        rows += queries.rows(
+            conn,
+            "facilities/list_recorded_names",
+            ids=_array(facilities),
+            recorded_as_of=moments.recorded_as_of,
+        )
+    if sources or claims:
+        rows += queries.rows(
+            conn,
+            "sources/list_recorded_names",
+            source_ids=_array(sources),
+            claim_ids=_array(claims),
+            recorded_as_of=moments.recorded_as_of,
+        )
     return {row.id: row for row in rows}
 
 
