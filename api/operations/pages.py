@@ -241,9 +241,7 @@ def get_source_page(
     )
     event_ids = {attestation["release_event_id"] for attestation in listed}
     events = records.by_id(conn, "release_events/list", "ReleaseEvent", event_ids)
-    published, further = records.items(
-        conn, "listClaims", claims.list_claims(conn, None, _PEOPLE, None, None, id, None)
-    )
+    published, has_more_claims = records.latest_claims(conn, id, _PEOPLE)
     others = {
         other
         for affiliation in source["affiliations"]
@@ -260,7 +258,7 @@ def get_source_page(
             for attestation in listed
         ],
         claims=published,
-        has_more_claims=further is not None,
+        has_more_claims=has_more_claims,
         names=records.names_in_claims(conn, published, others - {None}),
         cursor=following,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
+from uuid import UUID
 
 import orjson
 
@@ -41,6 +42,16 @@ def names_in_claims(
         **names(conn, "sources/list", "Source", speakers),
         **names(conn, "facilities/list", "Facility", facilities),
     }
+
+
+def latest_claims(
+    conn: queries.Connection, source_id: UUID, limit: int
+) -> tuple[Sequence[Item], bool]:
+    """Return the claims that a source published last, and whether it has more than `limit`."""
+    listed = queries.rows(conn, "claims/list_latest_ids", source_id=source_id, limit=limit + 1)
+    latest = [row.id for row in listed[:limit]]
+    claims = by_id(conn, "claims/list", "Claim", set(latest))
+    return [claims[id] for id in latest], len(listed) > limit
 
 
 def by_id(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> Mapping[str, Item]:

@@ -688,15 +688,20 @@ def test_reader_follows_a_source_and_an_announcement(
     assert "Ana Visible : Excarcelación del 8 de enero de 2026" in page.text
     assert "Retirada el 10 ene 2026" in page.text
     assert "Excarcelaciones anunciadas : al menos 116" in page.text
-    # A page of more claims than it shows leads to the others.
+    # A page of more claims than it shows leads to the others. The last publication is the first.
     others = f"/v1/claims?source_id={outlet}"
     assert others not in page.values("a", "href")
-    editor.post("/v1/claims", {**claim, "value": 117})
+    for value, day in ((117, 10), (120, 14), (118, 11), (121, 15), (119, 12)):
+        later = {"value": value, "published_at": f"2026-01-{day}T00:00:00Z"}
+        editor.post("/v1/claims", {**claim, **later})
+    page = read(api, f"/sources/{outlet}?lang=es")
+    assert re.findall("al menos ([0-9]+)", page.text) == ["121", "120", "119", "118", "117", "116"]
     with monkeypatch.context() as patched:
         patched.setattr(pages, "_PEOPLE", 1)
         page = read(api, f"/sources/{outlet}?lang=es")
     assert others in page.values("a", "href")
-    assert len(api.get(others)["items"]) == 2
+    assert "al menos 121" in page.text
+    assert len(api.get(others)["items"]) == 6
     page = read(api, f"/announcements/{announcement}?lang=en")
     assert "at least 116" in page.text
     assert "1 Confirmed, reported or in dispute 0 Confirmed as out 0" in page.text
