@@ -54,6 +54,7 @@ _QUALIFIER: Mapping[str, Words] = {
     "about": ("about ", "alrededor de "),
     "unspecified": ("", ""),
 }
+_ZERO_IS_NONE = {"exact", "at_most", "unspecified"}
 
 
 def counts(
@@ -295,17 +296,16 @@ def _announced(announced: int | None, qualifier: str) -> Words:
             "se habían anunciado excarcelaciones sin dar una cifra",
         )
     (n_en, n_es), (about_en, about_es) = number(announced), _QUALIFIER[qualifier]
-    return form(
-        announced,
-        ("no release had been announced", "no se había anunciado ninguna excarcelación"),
-        (
+    if announced == 0 and qualifier in _ZERO_IS_NONE:
+        return "no release had been announced", "no se había anunciado ninguna excarcelación"
+    if announced == 1:
+        return (
             f"{about_en}{n_en} release had been announced",
             f"se había anunciado {about_es}{n_es} excarcelación",
-        ),
-        (
-            f"{about_en}{n_en} releases had been announced",
-            f"se habían anunciado {about_es}{n_es} excarcelaciones",
-        ),
+        )
+    return (
+        f"{about_en}{n_en} releases had been announced",
+        f"se habían anunciado {about_es}{n_es} excarcelaciones",
     )
 
 
@@ -437,7 +437,7 @@ def _claimed(kind: str, value: int | None, qualifier: str, scope: Scope) -> Word
             f"{verb_en} {plural_en}{only_en} without giving a figure",
             f"{verb_es} {plural_es}{only_es} sin dar una cifra",
         )
-    if value == 0 and qualifier in ("exact", "at_most", "unspecified"):
+    if value == 0 and qualifier in _ZERO_IS_NONE:
         return (
             f"{verb_en} no {singular_en}{only_en}",
             f"no {verb_es} ninguna {singular_es}{only_es}",

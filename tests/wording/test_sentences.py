@@ -839,6 +839,16 @@ def test_delivery(announced: int | None, named: int, confirmed: int, en: str, es
         ),
         (None, "unspecified", "releases had", "se habían anunciado excarcelaciones"),
         (0, "exact", "no release had", "no se había anunciado ninguna excarcelación"),
+        (0, "at_most", "no release had", "no se había anunciado ninguna excarcelación"),
+        (0, "unspecified", "no release had", "no se había anunciado ninguna excarcelación"),
+        # Not that there is none.
+        (
+            0,
+            "at_least",
+            "at least 0 releases had",
+            "se habían anunciado al menos 0 excarcelaciones",
+        ),
+        (0, "about", "about 0 releases had", "se habían anunciado alrededor de 0 excarcelaciones"),
     ],
 )
 def test_qualifier_and_retraction_of_an_announcement(
