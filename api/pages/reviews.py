@@ -157,4 +157,5 @@ def _review(
 def _explanation(sources: int, denials: int) -> str:
     confirm = "source confirms" if sources == 1 else "sources confirm"
     deny = "denies" if denials == 1 else "deny"
-    return f"{sources} independent {confirm}, {denials} {deny}; by {RULE}."
+    (n, _), (against, _) = vocabulary.digits(sources), vocabulary.digits(denials)
+    return f"{n} independent {confirm}, {against} {deny}; by {RULE}."

@@ -109,6 +109,7 @@ def _environment(language: Language) -> Environment:
         texts.text, texts.plural, newstyle=True
     )
     environment.globals |= {
+        "ngettext": _with_number(environment.globals["ngettext"], texts),
         "lang": language,
         "languages": LANGUAGE_NAMES,
         "url": _localized_url,
@@ -136,6 +137,19 @@ def _environment(language: Language) -> Environment:
         "short_moment": _in_zone(texts.short_moment),
     }
     return environment
+
+
+def _with_number(ngettext: Any, texts: words.Words) -> Any:
+    """Return the `ngettext` of templates with `num` as the filter `number` writes it."""
+
+    @pass_context
+    def with_number(
+        context: Context, singular: str, plural: str, count: int, **variables: Any
+    ) -> Any:
+        num = texts.number(count)
+        return ngettext(context, singular, plural, count, num=num, **variables)
+
+    return with_number
 
 
 def _script_data(value: Any) -> Markup:

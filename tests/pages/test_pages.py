@@ -733,6 +733,20 @@ def test_reader_follows_a_source_and_an_announcement(
     assert "Cifra declarada al menos 116 ✓ Confirmada 0" in read(api, cited).text
 
 
+def test_counts_in_sentences_have_separators(api: Api) -> None:
+    editor = api.scope("edit")
+    old = "2020-01-09T10:00:00Z"
+    claim = {"kind": "announced", "value": 1234, "qualifier": "at_least"}
+    claim |= {"source_id": editor.source("Diario"), "as_of": old, "published_at": old}
+    path = f"/announcements/{editor.post('/v1/claims', claim)['id']}"
+    page = read(api, f"{path}?lang=en")
+    assert "at least 1,234 releases" in page.text
+    assert re.search(r"\b\d,\d{3} days have passed since the announcement", page.text)
+    page = read(api, f"{path}?lang=es")
+    assert "al menos 1.234 excarcelaciones" in page.text
+    assert re.search(r"Han pasado \d\.\d{3} días desde el anuncio", page.text)
+
+
 def test_reader_sees_what_changed_and_why(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     editor = api.scope("edit")
     outlet, forum = editor.source("Diario"), editor.source("Foro")

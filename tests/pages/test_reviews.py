@@ -103,6 +103,7 @@ def test_claim_review_has_the_meaning_of_schema_org() -> None:
         ("disputed", 2, 2, 3, "Disputed", "2 independent sources confirm, 2 deny"),
         ("unverified", 0, 0, 3, "Unverified", "0 independent sources confirm, 0 deny"),
         ("refuted", 0, 2, 1, "Refuted", "0 independent sources confirm, 2 deny"),
+        ("disputed", 1234, 1234, 3, "Disputed", "1,234 independent sources confirm, 1,234 deny"),
     ],
 )
 def test_every_status_has_a_rating(
