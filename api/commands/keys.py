@@ -1,5 +1,8 @@
 """Commands on API keys: create, list, revoke."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -30,10 +33,22 @@ def keys() -> None:
 @options.data_dir
 def create(name: str, scope: str, until: datetime | None, data_dir: Path | None) -> None:
     """Create an API key and print it. It cannot be shown again."""
-    with store.migrated(data_dir, creates=True) as (_, _, conn):
+    with store.migrated(data_dir, creates=True) as (_, _, conn), _undone_unless_written(conn):
         id, key = auth.create_key(conn, name, scope, until)
-    store.progress(f"Key {id} of scope {scope}. It is not shown again:")
-    click.echo(key)
+        store.progress(f"Key {id} of scope {scope}. It is not shown again:")
+        click.echo(key)
+
+
+@contextmanager
+def _undone_unless_written(conn: queries.Connection) -> Iterator[None]:
+    """Create and write a key in a transaction: nobody could know a key that was not written."""
+    try:
+        with conn.transaction():
+            yield
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # click ends the command
+            raise
+        raise click.ClickException(f"{store.of_system(error)} No key was created.") from None
 
 
 def kept_key(conn: queries.Connection, file: Path) -> str:
@@ -50,12 +65,13 @@ def kept_key(conn: queries.Connection, file: Path) -> str:
     try:
         auth.authenticate(conn, key)
     except RequestError:
-        _, key = auth.create_key(conn, file.name, "contribute")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        # `touch` does not change the mode of a file that exists.
-        file.chmod(0o600)
-        file.write_text(f"{key}\n")
+        with _undone_unless_written(conn):
+            _, key = auth.create_key(conn, file.name, "contribute")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+            # `touch` does not change the mode of a file that exists.
+            file.chmod(0o600)
+            file.write_text(f"{key}\n")
     return key
 
 

@@ -55,6 +55,15 @@ def test_kept_key_is_made_once(conn: queries.Connection, tmp_path: Path) -> None
         assert file.read_bytes() == other
 
 
+def test_kept_key_that_cannot_be_written_is_undone(
+    conn: queries.Connection, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ClickException, match=r"Cannot read or write .*/file'.*No key was created"):
+        kept_key(conn, tmp_path / "file" / "contribute.key")
+    assert conn.execute("SELECT id FROM api_keys").fetchall() == []
+
+
 def test_keys_have_distinct_secrets(database: str) -> None:
     keys = {
         constancia(

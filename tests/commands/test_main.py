@@ -188,7 +188,9 @@ def test_database_of_another_encoding_is_an_error() -> None:
 
 @linux
 @pytest.mark.parametrize("command", ["counts", "keys create --name Ana --scope edit"])
-def test_full_disk_under_the_output_is_an_error(database: str, command: str) -> None:
+def test_full_disk_under_the_output_is_an_error(
+    database: str, conn: queries.Connection, command: str
+) -> None:
     with Path("/dev/full").open("w") as output:
         done = subprocess.run(
             [*COMMAND, *command.split()],
@@ -200,6 +202,9 @@ def test_full_disk_under_the_output_is_an_error(database: str, command: str) -> 
     assert done.returncode == 1
     assert "Error: Cannot read or write: no space left on device." in done.stderr
     assert "Traceback" not in done.stderr
+    # Nobody has seen the key.
+    assert ("No key was created." in done.stderr) == command.startswith("keys create")
+    assert conn.execute("SELECT id FROM api_keys").fetchall() == []
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1001", "x", "1.5", " 8", "٣", "9" * 5000])
