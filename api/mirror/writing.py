@@ -39,11 +39,12 @@ from api.wording import catalogs
 _PROGRESS_FILES = 1000
 _CHARTED = timedelta(weeks=52)
 _FROM_BROWSER = {"Accept": "text/html, */*;q=0.5"}
-# The rights and the plans of a service. The snapshot has no limit of time.
+# The privileges and the plans of the service. The snapshot has no limit of time.
 _SETTINGS = {
     "role": SERVICE_ROLE,
     "plan_cache_mode": "force_generic_plan",
     "max_parallel_workers_per_gather": "0",
+    "jit": "off",
     "transaction_timeout": "0",
 }
 _FEEDS = ("application/atom+xml", "application/feed+json")
