@@ -56,7 +56,7 @@ def future_record(pointer: str) -> FieldError:
 
 
 def future_day(pointer: str, day: object) -> FieldError:
-    """Return the error for a record with a day in the future."""
+    """Return the error for a record or a question with a day in the future."""
     return FieldError(pointer, f"{day} is in the future: send an earlier day.")
 
 

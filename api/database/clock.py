@@ -49,7 +49,7 @@ def make_final(
     """
     if as_of is None and recorded_as_of is None:
         return
-    # To read the clock again took 80 µs more of a count at a moment.
+    # To read the clock again would add 80 µs to a count at a moment.
     if (reading := _readings.get(conn)) and (
         (as_of is None or as_of <= reading.now)
         and (recorded_as_of is None or recorded_as_of <= reading.recorded_at)

@@ -43,8 +43,8 @@ Action = Literal[
 MAX_PUBLIC_ENTRIES_LOOKED_UP = 5_000
 """At most this many public entries are looked up for a list with `updated_since`.
 
-Each takes 3 to 10 microseconds. Beyond that, the list reads all records in order, and looks for the
-entries of each.
+Each takes 3 to 10 microseconds. If there are more, the list reads all records in order, and looks
+for the entries of each.
 """
 
 

@@ -16,7 +16,7 @@ CREATE FUNCTION names_are_off() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN current_setting('constancia.names', true) IS NOT DISTINCT FROM 'off';
 
--- One of 32 letters and digits, for a byte of a hash.
+-- One of 32 letters and digits, for byte n of a hash.
 CREATE FUNCTION code_letter(hash bytea, n integer) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', get_byte($1, $2) % 32 + 1, 1);
