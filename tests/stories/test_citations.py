@@ -158,6 +158,21 @@ def test_sentence_names_the_filters_of_a_count(desk: Desk) -> None:
     assert "what Parlamento announced" in renamed
 
 
+def test_sentence_names_a_facility_from_its_recorded_moment_on(desk: Desk) -> None:
+    """A facility is recorded after its `created_at`. A later name changes no cited response."""
+    facility = desk.editor.post("/v1/facilities", {"name": "El Helicoide", "country": "VE"})
+    recorded = desk.counts()["recorded_as_of"]
+    cited = {}
+    for moment, name in (facility["created_at"], facility["id"]), (recorded, "El Helicoide"):
+        asked = {"as_of": moment, "recorded_as_of": moment, "facility_id": facility["id"]}
+        response = desk.counts(**asked)
+        assert f"released from {name})" in response["citation"]["sentence"]["en"]
+        cited[response["citation"]["url"]] = response
+    desk.editor.patch(f"/v1/facilities/{facility['id']}", {"name": "La Torre"})
+    for url, response in cited.items():
+        assert desk.api.get(url) == response
+
+
 def test_sentence_says_that_a_claim_was_retracted(desk: Desk) -> None:
     """An earlier record time precedes the retraction and is cited unchanged."""
     coalition = desk.editor.source("Coalición", "political_party")
