@@ -249,7 +249,7 @@ def _count_stored(
     for row in rows:
         if row.confirmed is None:  # Nobody counts.
             continue
-        figures = row[4:]
+        figures = list(row[4:])
         if row.value == UNDISCLOSED:
             undisclosed = figures[: len(STATUSES)]
             if of_group:
