@@ -122,10 +122,11 @@ def errors_as_messages() -> Iterator[None]:
             progress(f"{field.pointer or '/'}: {field.detail}")
         raise click.ClickException(f"{error} in the case; nothing was changed.") from None
     except RequestError as error:
-        places = ((f"{field.pointer}: " if field.pointer else "", field) for field in error.errors)
-        details = "".join(f" {place}{field.detail}" for place, field in places)
+        details = "".join(
+            f" {_place(field.pointer)}{with_options(field.detail)}" for field in error.errors
+        )
         summary = error.detail.removesuffix(" See errors.")  # they follow
-        raise click.ClickException(with_options(f"{summary}{details}")) from None
+        raise click.ClickException(f"{with_options(summary)}{details}") from None
     except (
         embedded.EmbeddedError,
         connections.UnfitServerError,
@@ -153,8 +154,22 @@ def with_options(text: str) -> str:
         if isinstance(param, click.Option) and param.name:
             name = param.name.rstrip("_")  # of a keyword of Python
             text = re.sub(rf"/{name}\b|`{name}`", param.opts[-1], text)
-    # A column of --mapping can have been given by --column.
-    return text.replace("--mapping/", "column ")
+    return text
+
+
+def _place(pointer: str) -> str:
+    """Return the place of an error in words, which the error follows."""
+    match = re.fullmatch(r"/(header|mapping)(?:/(.*))?", pointer, re.DOTALL)
+    if match is None:
+        return f"{with_options(pointer)}: " if pointer else ""
+    if match[2] is None:
+        return f"{with_options(pointer).removeprefix('/')}: "
+    column = match[2].replace("~1", "/").replace("~0", "~")
+    if match[1] == "header":
+        return f"column {column!r}: "
+    choices = click.get_current_context().params["column"]
+    is_of_column = any(choice.rpartition("=")[0] == column for choice in choices)
+    return f"{'--column' if is_of_column else '--mapping'}, column {column!r}: "
 
 
 def _without_secrets(error: psycopg.Error) -> str:

@@ -1707,6 +1707,35 @@ def test_the_command_attests_for_a_source(
     assert api.get("/v1/counts")["reported"] == 1
 
 
+@pytest.mark.parametrize(
+    ("header", "options", "places"),
+    [
+        ("Preso", ["--mapping", "[]"], ["--mapping: Must be an object"]),
+        ("Preso", ["--mapping", '{"a/b~": "x"}'], ["--mapping, column 'a/b~': 'x' is no field"]),
+        (
+            "Preso,a/b",
+            ["--mapping", '{"Preso": "name", "c": "sex"}', "--column", "d/e=sex"],
+            [
+                "--mapping, column 'c': The list has no column 'c'",
+                "--column, column 'd/e': The list has no column 'd/e'",
+                "column 'a/b': 'a/b' is not a known column: give its field in --mapping",
+            ],
+        ),
+        ("sexo", [], ["header: None of the first"]),
+    ],
+)
+def test_errors_of_the_command_name_the_option_and_the_column(
+    database: str, tmp_path: Path, header: str, options: list[str], places: list[str]
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"{header}\nAna{',x' * header.count(',')}\n")
+    result = constancia("import", file, "--yes", *options, DATABASE_URL=database)
+    assert result.exit_code == 1
+    for place in places:
+        assert f" {place}" in result.stderr
+    assert "~1" not in result.stderr
+
+
 # Large lists, and interrupted imports.
 
 
