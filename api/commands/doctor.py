@@ -68,15 +68,17 @@ class Finding(NamedTuple):
 def _findings(data_dir: Path | None) -> Iterator[Finding]:
     try:
         settings = config.read()
-        links = settings.public_url or "the host that each request names (CONSTANCIA_PUBLIC_URL)"
-        yield Finding("settings", f"all are valid; absolute links begin with {links}")
+    except ValueError as error:
+        yield Finding("settings", "one is invalid", str(error))
+        return
+    links = settings.public_url or "the host that each request names (CONSTANCIA_PUBLIC_URL)"
+    yield Finding("settings", f"all are valid; absolute links begin with {links}")
+    try:
         with store.database(data_dir) as (_, url), connections.connect(url) as conn:
             if not settings.database_url:
                 yield check_disk(data_dir or settings.data_dir)
             service_url = store.service_url(settings, url)
             yield from examine(conn, settings, service_url, store.progress)
-    except ValueError as error:
-        yield Finding("settings", "one is invalid", str(error))
     except click.ClickException as error:
         yield Finding("database", "cannot be examined", error.message)
 
