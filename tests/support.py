@@ -31,7 +31,7 @@ from api.database.queries import Connection
 from api.server import embedded
 from api.server.cluster import command_of
 
-COMMAND = [sys.executable, "-c", "from api.commands.main import main; main()"]
+COMMAND = [sys.executable, "-c", "from api.commands import run; run()"]
 # No rate limits.
 UNLIMITED = {f"CONSTANCIA_REQUESTS_PER_{name}": "999999999" for name in ("ADDRESS", "KEY")}
 NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from api.commands import INTERRUPTED
+
 # The modules in `api.commands`, and the functions, of the subcommands.
 _FUNCTIONS = {
     "compare": ("reports", "compare"),
@@ -41,11 +43,17 @@ class _Subcommands(Mapping[str, click.Command]):
 
 
 class _Group(click.Group):
-    """Ends a command with a message if its output cannot be written, such as to a full disk."""
+    """Ends a command with a message if its output cannot be written, such as to a full disk.
+
+    click ends an interrupted command with the exit status of an error.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\nAborted!", err=True)
+            ctx.exit(INTERRUPTED)
         except OSError as error:
             if error.errno == errno.EPIPE:  # click ends the command
                 raise

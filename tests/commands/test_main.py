@@ -1,5 +1,6 @@
 """All commands: help, settings, the data directory, and databases that do not fit."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from api.commands.main import main
 from api.database import connections, queries
 from api.server import embedded
-from tests.commands.running import EXAMPLE, check_error, constancia, linux, snapshot
+from tests.commands.running import EXAMPLE, check_error, constancia, linux, run_process, snapshot
 from tests.conftest import cloned
 from tests.support import COMMAND, data_dir, environment
 
@@ -184,6 +185,16 @@ def test_database_of_another_encoding_is_an_error() -> None:
         )
         with psycopg.connect(test) as conn:
             assert conn.execute("SELECT to_regclass('migrations')").fetchone() == (None,)
+
+
+@pytest.mark.parametrize("module", ["click", "psycopg"])
+def test_ctrl_c_while_modules_are_loaded_leaves_no_traceback(tmp_path: Path, module: str) -> None:
+    """click is loaded before its handling of Ctrl-C, and psycopg by the subcommand."""
+    (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = run_process("keys", "list", PYTHONPATH=path)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.strip() in ("", "Aborted!")
 
 
 @linux
