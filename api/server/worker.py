@@ -235,8 +235,9 @@ class Worker(ThreadWorker):
                 raise errors.UnsupportedTransferCoding(coding)
         if sum(name == "IDEMPOTENCY-KEY" for name, _ in req.headers) > 1:
             raise errors.InvalidHeader("IDEMPOTENCY-KEY")  # WSGI would join the values
-        has_body = not _BODY_HEADERS.isdisjoint(name for name, _ in req.headers)
-        if has_body:
+        names = {name for name, _ in req.headers}
+        has_body = not _BODY_HEADERS.isdisjoint(names)
+        if has_body or "EXPECT" in names:  # gunicorn sends "100 Continue" at once
             conn.sock.settimeout(_MAX_WAIT_SECONDS)
         try:
             keep_alive = super().handle_request(req, conn)
