@@ -36,6 +36,7 @@ CREATE TABLE claims (
 CREATE INDEX claims_by_relay ON claims USING gin (relays jsonb_path_ops) WITH (fastupdate = off);
 CREATE INDEX claims_of_kind ON claims (kind, id);
 CREATE INDEX claims_of_source ON claims (source_id, id);
+CREATE INDEX claims_by_publication ON claims (source_id, published_at DESC, id);
 CREATE INDEX claims_of_announcement ON claims (announcement_id, id);
 CREATE INDEX claims_by_moment ON claims (kind, as_of, id);
 CREATE INDEX claims_of_facility ON claims (facility_id, kind, as_of, id)

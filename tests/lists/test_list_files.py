@@ -280,7 +280,7 @@ def test_command_takes_sheet_columns_and_encoding(
         refusal = f"--column {column!r} has no field: write NAME=FIELD"
         assert (result.exit_code, refusal in result.stderr) == (2, True)
     result = run(text, "--yes", *columns, "--column", "Fecha=age")
-    assert "1 place. column Fecha: The list has no column 'Fecha'" in result.stderr
+    assert "1 place. --column, column 'Fecha': The list has no column 'Fecha'" in result.stderr
     result = run(text, "--yes", *columns, "--encoding", "utf-8")
     assert (result.exit_code, "UTF-8" in result.stderr) == (1, True), result.stderr
     result = run(text, "--yes", *columns, "--encoding", "windows-1252")
