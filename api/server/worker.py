@@ -117,6 +117,7 @@ class Worker(ThreadWorker):
         self._lingering: dict[Any, int] = {}
         # At most a quarter of the threads stay with their connections: the others serve new ones.
         self._kept_connections = Semaphore(self.cfg.threads // 4)
+        self._quits = False
         # The connections that wait for a thread.
         self._queued: set[Any] = set()
 
@@ -131,6 +132,15 @@ class Worker(ThreadWorker):
             if os.getppid() != self.ppid:  # the master was killed before
                 os._exit(1)
         super().init_process()
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Quit at once. The signals of Ctrl-C come twice: from the terminal and from the master.
+
+        The second one would end the exit with a traceback.
+        """
+        if not self._quits:
+            self._quits = True
+            super().handle_quit(sig, frame)
 
     def set_accept_enabled(self, enabled: Any) -> None:
         """Close the listeners when stopping, so that clients are refused and do not wait."""

@@ -400,7 +400,13 @@ def test_sigint_leaves_no_process_and_loses_no_write() -> None:
             with Client(service.port, service.key("edit")) as client:
                 source = client.get(f"/v1/sources/{client.source('Casa Abierta')}")
             processes = service.processes()
-            service.process.send_signal(signal.SIGINT)
+            workers = service.workers()
+            # As from a terminal, to all processes; the master then sends its workers another one.
+            os.killpg(service.process.pid, signal.SIGINT)
+            while service.process.poll() is None:
+                for pid in workers:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGINT)
             assert service.process.wait(120) == 0
             wait_until(lambda: have_ended(processes), "all processes ended")
             assert service.processes() == []
