@@ -259,7 +259,8 @@ def get_source_page(
         ],
         claims=published,
         has_more_claims=has_more_claims,
-        names=records.names_in_claims(conn, published, others - {None}),
+        names=records.names(conn, "sources/list", "Source", others - {None})
+        | records.facility_names(conn, published),
         cursor=following,
     )
 
@@ -278,7 +279,8 @@ def get_figures_page(
     content = _content(compared)
     comparisons = content["items"]
     claimants = _claimants(conn, comparisons)
-    names = records.names_in_claims(conn, [comparison["claim"] for comparison in comparisons])
+    names = {id: source["name"] for id, source in claimants.items()}
+    names |= records.facility_names(conn, [comparison["claim"] for comparison in comparisons])
     return _page(
         "figures.html",
         lang,

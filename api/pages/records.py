@@ -27,21 +27,15 @@ def items(
     return [orjson.loads(body) for body in bodies], following.get("cursor")
 
 
-def names(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> Mapping[str, str]:
+def names(conn: queries.Connection, query: str, schema: str, ids: set[str]) -> dict[str, str]:
     """Return the public names of records, by id."""
     return {id: item["name"] for id, item in by_id(conn, query, schema, ids).items()}
 
 
-def names_in_claims(
-    conn: queries.Connection, claims: Sequence[Item], sources: Iterable[str] = ()
-) -> Mapping[str, str]:
-    """Return the names of the sources and facilities of claims, and of these sources, by id."""
-    speakers = {*sources, *(claim["source_id"] for claim in claims)}
-    facilities = {claim["facility_id"] for claim in claims} - {None}
-    return {
-        **names(conn, "sources/list", "Source", speakers),
-        **names(conn, "facilities/list", "Facility", facilities),
-    }
+def facility_names(conn: queries.Connection, claims: Iterable[Item]) -> dict[str, str]:
+    """Return the names of the facilities of claims, by id."""
+    ids = {claim["facility_id"] for claim in claims} - {None}
+    return names(conn, "facilities/list", "Facility", ids)
 
 
 def latest_claims(
