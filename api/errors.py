@@ -78,3 +78,8 @@ def not_found(resource: str) -> RequestError:
 def pointer(*steps: object) -> str:
     """Return the JSON Pointer (RFC 6901) to a place: `pointer("rows", 2)` is "/rows/2"."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def steps_of(pointer: str) -> list[str]:
+    """Return the steps of a JSON Pointer: those of "/rows/2" are "rows" and "2"."""
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]

@@ -17,7 +17,7 @@ import psycopg
 from api import config
 from api.cases.case_file import CaseError
 from api.database import connections, migrations, queries
-from api.errors import RequestError
+from api.errors import RequestError, steps_of
 from api.identity import facility_names, source_names
 from api.mirror.directory import MirrorError
 from api.records import detainees
@@ -159,17 +159,19 @@ def with_options(text: str) -> str:
 
 def _place(pointer: str) -> str:
     """Return the place of an error in words, which the error follows."""
-    match = re.fullmatch(r"/(header|mapping)(?:/(.*))?", pointer, re.DOTALL)
-    if match is None:
-        return f"{with_options(pointer)}: " if pointer else ""
-    if match[2] is None:
-        return f"{with_options(pointer).removeprefix('/')}: "
-    column = match[2].replace("~1", "/").replace("~0", "~")
-    if match[1] == "header":
-        return f"column {column!r}: "
-    choices = click.get_current_context().params["column"]
-    is_of_column = any(choice.rpartition("=")[0] == column for choice in choices)
-    return f"{'--column' if is_of_column else '--mapping'}, column {column!r}: "
+    match steps_of(pointer):
+        case []:
+            return ""
+        case ["header"]:
+            return "header: "
+        case ["header", column]:
+            return f"column {column!r}: "
+        case ["mapping", column]:
+            choices = click.get_current_context().params["column"]
+            is_of_column = any(choice.rpartition("=")[0] == column for choice in choices)
+            return f"{'--column' if is_of_column else '--mapping'}, column {column!r}: "
+        case _:
+            return f"{with_options(pointer)}: "
 
 
 def _without_secrets(error: psycopg.Error) -> str:

@@ -17,7 +17,7 @@ from api.config import Language
 from api.contract import document as contract
 from api.contract import fields, schemas
 from api.contract.document import Contract, Problem
-from api.errors import FieldError, RequestError
+from api.errors import FieldError, RequestError, steps_of
 from api.http import requests, responses
 from api.http.rate_limits import RateLimits
 from api.pages import errors
@@ -204,9 +204,7 @@ def _with_value(detail: str, value: Any) -> str:
 def _at(request: Request, pointer: str) -> Any:
     """Return the value at a place of the body, or else of the query; None if there is none."""
     value = request.environ.get(requests.BODY)
-    steps = pointer.split("/")[1:]
-    for step in steps:
-        name = step.replace("~1", "/").replace("~0", "~")
+    for name in steps_of(pointer):
         if isinstance(value, dict):
             value = value.get(name)
         elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
