@@ -1,6 +1,5 @@
 """Commands on API keys: create, list, revoke."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -46,9 +45,7 @@ def _undone_unless_written(conn: queries.Connection) -> Iterator[None]:
         with conn.transaction():
             yield
     except OSError as error:
-        if error.errno == errno.EPIPE:  # click ends the command
-            raise
-        raise click.ClickException(f"{store.of_system(error)} No key was created.") from None
+        store.end_with_message(error, " No key was created.")
 
 
 def kept_key(conn: queries.Connection, file: Path) -> str:

@@ -1,6 +1,5 @@
 """The `constancia` command: all subcommands in one group."""
 
-import errno
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
@@ -55,10 +54,9 @@ class _Group(click.Group):
             click.echo("\nAborted!", err=True)
             ctx.exit(INTERRUPTED)
         except OSError as error:
-            if error.errno == errno.EPIPE:  # click ends the command
-                raise
-            detail = import_module("api.commands.store").of_system(error)
-            raise click.ClickException(detail) from None
+            from api.commands import store
+
+            store.end_with_message(error)
 
 
 @click.group(

@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import click
 import psycopg
@@ -138,9 +138,7 @@ def errors_as_messages() -> Iterator[None]:
     except psycopg.Error as error:
         raise click.ClickException(_without_secrets(error)) from None
     except OSError as error:
-        if error.errno == errno.EPIPE:  # click ends the command
-            raise
-        raise click.ClickException(of_system(error)) from None
+        end_with_message(error)
 
 
 def with_options(text: str) -> str:
@@ -188,9 +186,12 @@ def _without_secrets(error: psycopg.Error) -> str:
     return f"Cannot connect to the database{cause}. Start PostgreSQL or correct DATABASE_URL."
 
 
-def of_system(error: OSError) -> str:
-    """Return the message of the system, with a remedy."""
+def end_with_message(error: OSError, outcome: str = "") -> NoReturn:
+    """End the command with the message of the system, a remedy, and the outcome of the command."""
+    if error.errno == errno.EPIPE:  # click ends the command
+        raise error
     reason = (error.strerror or str(error)).lower()
     place = f" {str(error.filename)!r}" if error.filename is not None else ""
     remedy = "Correct the path or its permissions, or free some space."
-    return f"Cannot read or write{place}: {reason}. {remedy}"
+    message = f"Cannot read or write{place}: {reason}. {remedy}{outcome}"
+    raise click.ClickException(message) from None
