@@ -24,7 +24,7 @@ from werkzeug.test import Client, TestResponse
 from api.app import create_app
 from api.config import SERVICE_ROLE, Config
 from api.contract import document
-from api.database import queries
+from api.database import connections, queries
 from api.database.queries import Connection
 from api.mirror.addresses import MIRROR_PATH, Files, Moments, Page
 from api.mirror.directory import MARK, SUMS, MirrorError
@@ -42,9 +42,7 @@ _FROM_BROWSER = {"Accept": "text/html, */*;q=0.5"}
 # The privileges and the plans of the service. The snapshot has no limit of time.
 _SETTINGS = {
     "role": SERVICE_ROLE,
-    "plan_cache_mode": "force_generic_plan",
-    "max_parallel_workers_per_gather": "0",
-    "jit": "off",
+    **connections.PLANNING,
     "transaction_timeout": "0",
 }
 _FEEDS = ("application/atom+xml", "application/feed+json")
