@@ -1,9 +1,9 @@
-"""gunicorn's threaded worker, with seven additions that tests require, and two for speed.
+"""gunicorn's threaded worker, with eight additions that tests require, and two for speed.
 
 It refuses ambiguous requests that gunicorn accepts, drains unread bodies, gives up clients that
-pause, closes connections without blocking others, closes its listeners when it stops, ends with its
-master, responds to malformed requests with problem documents, sends a response in fewer calls, and
-handles the next request of a connection in the same thread.
+pause, closes connections without blocking others, closes its listeners when it stops, quits once,
+ends with its master, responds to malformed requests with problem documents, sends a response in
+fewer calls, and handles the next request of a connection in the same thread.
 """
 
 import ctypes
@@ -118,8 +118,6 @@ class Worker(ThreadWorker):
         # At most a quarter of the threads stay with their connections: the others serve new ones.
         self._kept_connections = Semaphore(self.cfg.threads // 4)
         self._quits = False
-        # The connections that wait for a thread.
-        self._queued: set[Any] = set()
 
     def init_process(self) -> None:
         """Run, and die with the master (PR_SET_PDEATHSIG).
@@ -196,10 +194,6 @@ class Worker(ThreadWorker):
         for conn in [conn for conn in self._lingering if conn.timeout <= now]:
             self._close(conn)
 
-    def enqueue_req(self, conn: Any) -> None:
-        self._queued.add(conn)
-        super().enqueue_req(conn)
-
     def handle(self, conn: Any) -> Any:
         """Handle a request, and those that follow it at once on the same connection.
 
@@ -207,7 +201,6 @@ class Worker(ThreadWorker):
         more threads. Benchmark on two cores, requests a second, with timeouts for bodies only: the
         empty route 41 % more, a 304 31 % more.
         """
-        self._queued.remove(conn)
         keep_alive = super().handle(conn)
         if keep_alive is not True or not self._kept_connections.acquire(blocking=False):
             return keep_alive
@@ -222,11 +215,11 @@ class Worker(ThreadWorker):
         """Return whether the next request follows at once, while no other connection waits.
 
         Others wait in the event loop, or in the queue of the threads while all are occupied.
-
         gunicorn handles a request that is in the buffer already, since its client sent it without
         waiting for the response.
         """
-        if not self.alive or self._queued or conn.parser.unreader.buf.getvalue():
+        are_all_occupied = self.tpool._work_queue.qsize() > 0
+        if not self.alive or are_all_occupied or conn.parser.unreader.buf.getvalue():
             return False
         poll = select.poll()
         poll.register(conn.sock, select.POLLIN)
