@@ -190,14 +190,12 @@ def _names(conn: queries.Connection, settings: Config, items: Sequence[Any]) -> 
     compared = [item["claim"] for item in items]
     origins = [origin for claim in compared for origin in claim["origins"]]
     sources = {claim["source_id"] for claim in compared} | {o["source_id"] for o in origins}
-    names = dict(
-        citations.recorded_names(
-            conn,
-            citations.cited_moments(items[0]["citation"]),
-            facilities=[c["facility_id"] for c in compared if c["facility_id"] is not None],
-            sources=[id for id in sources if id is not None],
-            claims=[o["claim_id"] for o in origins if o["claim_id"] is not None],
-        )
+    names = citations.recorded_names(
+        conn,
+        citations.cited_moments(items[0]["citation"]),
+        facilities=[c["facility_id"] for c in compared if c["facility_id"] is not None],
+        sources=[id for id in sources if id is not None],
+        claims=[o["claim_id"] for o in origins if o["claim_id"] is not None],
     )
     relayed = {o["claim_id"] for o in origins} - {None}
     spoken = words.in_language(settings.language)

@@ -151,10 +151,10 @@ def recorded_names(
     conn: queries.Connection,
     moments: Moments,
     *,
-    facilities: Sequence[UUID | str] = (),
-    sources: Sequence[UUID | str] = (),
-    claims: Sequence[UUID | str] = (),
-) -> Mapping[str, str]:
+    facilities: Sequence[str] = (),
+    sources: Sequence[str] = (),
+    claims: Sequence[str] = (),
+) -> dict[str, str]:
     """Return recorded names of facilities, of sources, and of the sources of claims, by id."""
     recorded = _recorded(conn, moments, facilities=facilities, sources=sources, claims=claims)
     return {id: row.name for id, row in recorded.items()}
